@@ -1,0 +1,63 @@
+/* All slots of a sender, within a fixed memory budget.
+ *
+ * A slot holds one frame. It is counted by reference: the sender, each libzmq message and each hold have
+ * one; the last to let go returns it. Slots of a size are reused last freed first (a warm slot is worth
+ * 1.7 x at 1080p); above them stands a buddy allocator over the region.
+ *
+ * The pool itself lives until its last slot is let go, in whatever order things are closed.
+ */
+#ifndef FW_MEMORY_POOL_H
+#define FW_MEMORY_POOL_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <framewire/status.h>
+#include <framewire/units.h>
+
+typedef struct fw_pool fw_pool;
+
+/* One frame's memory. */
+typedef struct fw_slot {
+    uint8_t *data;   /* 64-byte aligned */
+    size_t offset;   /* in the region */
+    size_t room;     /* bytes of the block */
+    uint32_t gen;    /* rises with each loan */
+    uint32_t index;  /* small number, unique among living slots */
+    /* What the last filler says it left here, so that it may draw only what changes (see source/test.c).
+     * Zeros: unknown. The pool clears it only when the block becomes another slot. */
+    uint64_t left_by, left_seq;
+    /* the pool's own: */
+    atomic_uint references;
+    uint32_t order;
+    fw_pool *pool;
+    struct fw_slot *next;
+} fw_slot;
+
+/* Budget in bytes, at least 64 KiB. *self_p has one reference, to be given back with fw_pool_close(). */
+fw_status fw_pool_open(size_t budget, fw_pool **self_p);
+
+/* The largest size that fw_pool_loan() can ever serve: the largest power-of-two block of the budget. */
+size_t fw_pool_largest(const fw_pool *self);
+
+/* A slot of at least size bytes with one reference. Waits until deadline (of CLOCK_MONOTONIC; 0: does not wait;
+ * FW_FOREVER). Before it waits, the stacks of free slots go back to the buddy allocator. Waiters are served in
+ * order of arrival, so that a large frame is not starved by small ones.
+ * Any thread. Errors: FW_FULL (deadline 0), FW_TIMEOUT, FW_TOO_LARGE, FW_CLOSED (fw_pool_stop()), FW_NO_MEMORY. */
+fw_status fw_pool_loan(fw_pool *self, size_t size, fw_time deadline, fw_slot **slot_p);
+
+/* Any thread; libzmq's io thread too. */
+void fw_slot_retain(fw_slot *slot);
+void fw_slot_release(fw_slot *slot);
+
+/* Bytes in blocks that are out, and the number of slots that are. Any thread. */
+size_t fw_pool_used(fw_pool *self, size_t *slots_p);
+
+/* Wake all who wait, for good. Any thread. */
+void fw_pool_stop(fw_pool *self);
+
+/* Give the opener's reference back; clears *self_p. Memory goes with the last slot. */
+void fw_pool_close(fw_pool **self_p);
+
+#endif

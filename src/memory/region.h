@@ -1,0 +1,29 @@
+/* The sealed memfd that holds every slot of a sender. */
+#ifndef FW_MEMORY_REGION_H
+#define FW_MEMORY_REGION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <framewire/status.h>
+
+typedef struct fw_region {
+    int fd;          /* CLOEXEC; sealed: no shrink, no grow, no new writable mappings */
+    uint8_t *base;   /* this process's writable mapping */
+    size_t size;     /* a multiple of the chunk */
+    uint8_t *taken;  /* one byte a chunk: its pages are there */
+} fw_region;
+
+#define FW_REGION_CHUNK ((size_t)2 << 20)
+
+/* Make a region; no pages are taken yet. size is rounded up to the page. Seals in the order that lets this
+ * process write and nobody else: ftruncate, mmap, then F_SEAL_SHRINK | GROW | FUTURE_WRITE | SEAL. */
+fw_status fw_region_open(fw_region *self, size_t size);
+
+/* Have pages for [offset, offset + size), by fallocate, so that no write gets SIGBUS later. Pages that are there
+ * already cost nothing. Errors: FW_NO_MEMORY. The caller locks. */
+fw_status fw_region_take(fw_region *self, size_t offset, size_t size);
+
+void fw_region_close(fw_region *self);
+
+#endif

@@ -1,0 +1,20 @@
+/* A whole message, part by part: [stream][header][payload ...]. */
+#ifndef FW_WIRE_MESSAGE_H
+#define FW_WIRE_MESSAGE_H
+
+#include "wire/header.h"
+
+#define FW_VALUE_MAX         ((size_t)16 << 20)
+#define FW_RESULT_ARRAY_MAX  ((size_t)64 << 20)
+#define FW_RESULT_MAX        ((size_t)256 << 20)
+
+typedef struct fw_part {
+    const void *data;
+    size_t size;
+} fw_part;
+
+/* Check a message's parts against each other: names, header, number of payloads, lengths, result limits, and that a
+ * result's value is one whole msgpack value. FW_BAD_MESSAGE with cause and reason, and *header is then not to be used. */
+fw_status fw_message_check(const fw_part *parts, size_t count, fw_header *header, fw_reason *reason_p);
+
+#endif
