@@ -1,0 +1,5 @@
+#include <framewire/version.h>
+
+const char *fw_version(void) {
+    return FW_VERSION;
+}
