@@ -42,6 +42,7 @@ typedef struct fw_sender_options {
     size_t memory;                /* the budget for frames in bytes; default 1 GiB */
     fw_when_full when_full;
     unsigned queue;               /* frames that may wait for their turn; 0: 4 */
+    fw_time queue_time;           /* under FW_DROP_OLDEST: drop what waits longer than this, but for two; 0: off */
     unsigned wait_workers;        /* loaning waits until so many peers are there */
     fw_time drain;                /* how long a stop waits for frames in flight; 0: 5 s */
     fw_time deadline;             /* with collect: results not back after this much silence are lost; 0: 30 s */
@@ -114,13 +115,14 @@ FW_API void fw_sender_discard(fw_sender *self, fw_frame **frame_p);
 
 /* Say that no frame follows, deliver what waits, say `end` to every receiver, collect results.
  *
- * Waits as long as receivers take frames: for ever with FW_FOREVER, else at most `drain` (then
- * what is left counts as in flight). FW_OK: all done; FW_TIMEOUT: frames are left in flight.
- * One thread, after the last send.
+ * Waits as long as receivers take frames; one that takes nothing for options.drain is named and left, and what
+ * it had not taken counts as in flight. FW_OK: all done; FW_TIMEOUT: frames are left in flight, or results are
+ * lost; else what broke the sender. One thread, after the last send.
  */
-FW_API fw_status fw_sender_finish(fw_sender *self, fw_time drain);
+FW_API fw_status fw_sender_finish(fw_sender *self);
 
-/* Wake every loan, send and finish that waits: they return FW_CLOSED. Any thread. */
+/* Take no more frames, and wait for nothing longer than options.drain from now: loans return FW_CLOSED, frames
+ * on loan can still be sent (without waiting), fw_sender_finish() ends in time. Any thread. */
 FW_API void fw_sender_stop(fw_sender *self);
 
 /* The account at this moment: one consistent snapshot. Any thread. */
