@@ -2,6 +2,7 @@
 #ifndef FW_BASE_TEXT_H
 #define FW_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,10 @@ bool fw_stream_name_valid(const char *name, size_t size);
 /* Copy text so that a terminal can show it: control characters and bytes that are not UTF-8 become
  * \xHH. Always ends with NUL; what does not fit ends in "...". Returns room's use without the NUL. */
 size_t fw_escape(char *out, size_t room, const char *text, size_t size);
+
+/* The same of what format says, for messages: at most FW_ESCAPE_MAX bytes with the NUL. */
+#define FW_ESCAPE_MAX 2048
+size_t fw_escape_va(char *out, size_t room, const char *format, va_list arguments) FW_PRINTF(3, 0);
 
 /* The name as a file name: [A-Za-z0-9._-] stays, all else (and a leading dot) becomes %HH; at most 200 bytes,
  * NUL-terminated. out has room for 201. */

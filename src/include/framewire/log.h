@@ -14,7 +14,7 @@ typedef enum fw_log_level {
 } fw_log_level;
 
 /* Called with one sentence, without a newline; control characters are escaped already.
- * Any thread of the library, one call at a time. */
+ * Any thread of the library, one call at a time; it must not call the library. */
 typedef void fw_log_handler(void *arg, fw_log_level level, const char *text);
 
 /* Send the library's messages to handler instead of stderr ("framewire: TEXT").
