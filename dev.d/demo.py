@@ -1,0 +1,51 @@
+"""`./dev demo`: pictures of a folder through two workers, and what they said of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+MEAN = Path(__file__).parent.parent / "examples" / "workers" / "mean.py"
+
+
+def wait_for(path: Path, sender: subprocess.Popen[bytes]) -> list[str]:
+    while not path.exists():
+        if sender.poll() is not None:
+            sys.exit(sender.returncode)
+        time.sleep(0.02)
+    return path.read_text().split()
+
+
+def main(pictures: Path, folder: Path) -> int:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    results, ready = folder / "results.jsonl", folder / "urls"
+    send = ["framewire", "send", str(pictures), "--stream", "demo", "--to", "push+tcp://127.0.0.1:*"]
+    send += ["--collect", "tcp://127.0.0.1:*", "--results", str(results), "--ready-file", str(ready)]
+    send += ["--wait-workers", "2", "--summary", str(folder / "summary.json")]
+    print("$", " ".join(send))
+    sender = subprocess.Popen(send)
+    frames, answers = wait_for(ready, sender)
+    work = ["framewire", "work", str(MEAN), "--from", frames, "--results", answers, "--processes", "2"]
+    print("$", " ".join(work), flush=True)
+    workers = subprocess.Popen(work)
+    status = sender.wait()
+    if status:
+        workers.terminate()
+    workers.wait()
+
+    print(f"\n{'picture':28} {'shape':>16} {'mean':>8}  worker")
+    for line in map(json.loads, results.read_text().splitlines()):
+        shape = " x ".join(map(str, line["shape"]))
+        said = f"{line['value']['mean']:8.2f}" if line["status"] == "done" else line["error"]
+        print(f"{line['item']:28} {shape:>16} {said}  {line['worker']}")
+    print(f"\nThe results are in {results}, the account in {folder / 'summary.json'}.")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
