@@ -36,12 +36,16 @@ typedef struct fw_query {
 } fw_query;
 
 /* Split "SCHEME:rest?a=b&c=d" (only at '?'; scheme and rest as typed). queries is malloc'ed with count entries;
- * free with fw_spec_free(). FW_INVALID for a query without '=' or a bad %HH. */
+ * free with fw_spec_free(). FW_INVALID without a scheme, for a query without '=', a key given twice, or a bad %HH;
+ * *spec_p is then empty. */
 typedef struct fw_spec {
     char *scheme, *rest;
     fw_query *queries;
     size_t count;
 } fw_spec;
+
+/* The length of text's scheme (two or more of a-z and 0-9, and a colon, which does not count): 0 if it has none. */
+size_t fw_spec_scheme(const char *text);
 
 fw_status fw_spec_parse(const char *text, fw_spec *spec_p);
 void fw_spec_free(fw_spec *spec);
