@@ -99,7 +99,7 @@ part_sanitize() {
     suite "$build/asan" asan-suites tests/cli tests/interop tests/conformance || status=1
     meson_in "$build/tsan" -Dwerror=true -Db_sanitize=thread -Db_lundef=false || return 1
     export TSAN_OPTIONS=log_path=$findings:suppressions=$root/tests/tsan.supp
-    units "$build/tsan" tsan-unit --timeout-multiplier 4 --suite threads || status=1
+    units "$build/tsan" tsan-unit --timeout-multiplier 4 || status=1
     check "no findings" no_findings "$findings" || status=1
     return $status
 }
