@@ -4,9 +4,14 @@
 
 #include "wire/header.h"
 
-#define FW_VALUE_MAX         ((size_t)16 << 20)
-#define FW_RESULT_ARRAY_MAX  ((size_t)64 << 20)
-#define FW_RESULT_MAX        ((size_t)256 << 20)
+#define FW_VALUE_MAX        ((size_t)16 << 20)
+#define FW_VALUE_NESTING    64
+#define FW_RESULT_ARRAY_MAX ((size_t)64 << 20)
+#define FW_RESULT_MAX       ((size_t)256 << 20)
+
+/* Parts before the payloads, and at most in all: a result's value and arrays. */
+#define FW_PARTS_BEFORE_PAYLOAD 2
+#define FW_PARTS_MAX            (FW_PARTS_BEFORE_PAYLOAD + 1 + FW_RESULT_ARRAYS_MAX)
 
 typedef struct fw_part {
     const void *data;
@@ -14,7 +19,8 @@ typedef struct fw_part {
 } fw_part;
 
 /* Check a message's parts against each other: names, header, number of payloads, lengths, result limits, and that a
- * result's value is one whole msgpack value. FW_BAD_MESSAGE with cause and reason, and *header is then not to be used. */
+ * result's value is one whole msgpack value. A payload that is not raw gives header->format.size.
+ * FW_BAD_MESSAGE with cause and reason, and *header is then not to be used. */
 fw_status fw_message_check(const fw_part *parts, size_t count, fw_header *header, fw_reason *reason_p);
 
 #endif

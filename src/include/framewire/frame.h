@@ -97,7 +97,7 @@ FW_API void fw_frame_set_time(fw_frame *self, int64_t unix_ns);
 FW_API fw_status fw_frame_set_item(fw_frame *self, const char *item);
 
 /* Free facts that travel in `meta`: key and text are UTF-8, copied. A key that is set twice
- * travels twice. FW_TOO_LARGE when the header would grow beyond its limit (64 KiB). */
+ * keeps its last value. FW_TOO_LARGE beyond 32 KiB in all. */
 FW_API fw_status fw_frame_set_text(fw_frame *self, const char *key, const char *text);
 FW_API fw_status fw_frame_set_int(fw_frame *self, const char *key, int64_t value);
 FW_API fw_status fw_frame_set_float(fw_frame *self, const char *key, double value);
