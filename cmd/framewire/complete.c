@@ -27,19 +27,23 @@ static void put_values(const struct option_row *rows) {
     }
 }
 
-static void put_verb(const char *name, const struct option_row *rows) {
-    printf("    %s)\n        options='", name);
-    put_options(rows);
-    puts("'\n        case $previous in");
-    put_values(rows);
-    puts("        esac ;;");
-}
-
 static void put_schemes(const char *after) {
     const fw_source_info *info;
     for (size_t i = 0; (info = fw_source_kind(i)); i++)
-        if (strcmp(info->scheme, "files") != 0 || !after[0])
-            printf(" %s%s", info->scheme, after);
+        printf(" %s%s", info->scheme, after);
+}
+
+static void put_verb(const struct verb *verb) {
+    printf("    %s)\n        options='", verb->name);
+    put_options(verb->options);
+    fputs("'\n        words='", stdout);
+    if (verb->completes & COMPLETE_SCHEMES)
+        put_schemes(verb->completes & COMPLETE_FILES ? ":" : "");
+    printf("' values=%s\n        case $previous in\n", verb->completes & COMPLETE_FILES     ? "files"
+                                                       : verb->completes & COMPLETE_FOLDERS ? "folders"
+                                                                                            : "words");
+    put_values(verb->options);
+    puts("        esac ;;");
 }
 
 void print_completion(void) {
@@ -61,23 +65,13 @@ void print_completion(void) {
         printf("%s ", (*verb)->name);
     puts("'\n        words+=\" $(compgen -c framewire- | sed s/^framewire-//)\" ;;");
     for (const struct verb *const *verb = verbs; *verb; verb++)
-        put_verb((*verb)->name, (*verb)->options);
-    put_verb("--completion", common_options);
-    puts("    esac\n"
-         "    if [[ $verb == send && $values == files && $previous != -* ]]; then");
-    fputs("        words='", stdout);
-    put_schemes(":");
-    puts("'\n    elif [[ $verb == sources ]]; then\n        values=words");
-    fputs("        words='", stdout);
-    put_schemes("");
-    puts("'\n    elif [[ $verb == keygen ]]; then\n"
-         "        values=folders\n"
-         "    elif [[ $verb == --man ]]; then\n"
-         "        values=words");
-    fputs("        words='framewire", stdout);
+        put_verb(*verb);
+    puts("    --completion) words=bash values=words ;;");
+    fputs("    --man) values=words words='framewire", stdout);
     for (const struct verb *const *verb = verbs; *verb; verb++)
         printf(" %s", (*verb)->name);
-    puts("'\n    fi\n"
+    puts("' ;;\n"
+         "    esac\n"
          "    [[ $word == -* ]] && words=$options values=words\n"
          "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
          "    local IFS=$'\\n'\n"

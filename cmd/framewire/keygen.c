@@ -43,6 +43,7 @@ const struct verb verb_keygen = {
     .examples = "framewire keygen keys                   # make keys/framewire.key and its secret\n"
                 "framewire keygen keys >> allowed.txt    # and let its owner in\n",
     .exits = "0\tthe pair is made\n1\tit could not be made, or is there already\n2\tusage\n",
+    .completes = COMPLETE_FOLDERS,
     .options = options,
     .run = run,
 };

@@ -29,14 +29,22 @@ static const struct option_row *row_called(const struct option_row *rows, const 
 
 /* A value in the unit that people would type. */
 static void show_limit(char *out, size_t room, const struct option_row *row, uint64_t value) {
-    if (row->kind == OPTION_TIME && value % 1000000000 == 0)
-        snprintf(out, room, "%" PRIu64 "s", value / 1000000000);
-    else if (row->kind == OPTION_TIME)
-        snprintf(out, room, "%" PRIu64 "ms", value / 1000000);
-    else if (row->kind == OPTION_BYTES && value % (1 << 20) == 0)
-        snprintf(out, room, "%" PRIu64 "MiB", value >> 20);
-    else
-        snprintf(out, room, "%" PRIu64, value);
+    static const struct unit {
+        enum option_kind kind;
+        uint64_t size;
+        const char *name;
+    } units[] = {
+        { OPTION_TIME, 3600 * (uint64_t)FW_SECOND, "h" },
+        { OPTION_TIME, FW_SECOND, "s" },
+        { OPTION_TIME, FW_MS, "ms" },
+        { OPTION_BYTES, (uint64_t)1 << 40, "TiB" },
+        { OPTION_BYTES, 1 << 20, "MiB" },
+        { OPTION_COUNT, 1, "" },
+    };
+    const struct unit *unit = units;
+    while (unit->size != 1 && (unit->kind != row->kind || value % unit->size != 0 || value == 0))
+        unit++;
+    snprintf(out, room, "%" PRIu64 "%s", value / unit->size, unit->name);
 }
 
 static bool in_range(const struct option_row *row, const char *text, uint64_t value) {
@@ -168,7 +176,7 @@ static bool partners_are_there(const struct option_row *rows, const bool *given)
             continue;
         const struct option_row *partner = row_called(rows, rows[i].needs, strlen(rows[i].needs));
         if (!given[partner - rows]) {
-            say("--%s has an effect only with --%s", rows[i].name, partner->name);
+            say("--%s needs --%s as well: %s", rows[i].name, partner->name, partner->help);
             return false;
         }
     }

@@ -78,7 +78,7 @@ void progress_show(struct progress *self, fw_pipeline *pipeline) {
     add_count(&line, counts->dropped, "dropped", "dropped");
     add_count(&line, counts->peers, "receiver", "receivers");
     add_if(&line, summary.bad, "bad input", "bad inputs");
-    if (status_line_works()) {
+    if (self->rewrites) {
         status_line(line.text);
         return;
     }

@@ -8,6 +8,7 @@
 
 struct progress {
     bool collects;          /* results come back */
+    bool rewrites;          /* there is a status line to keep up to date */
     fw_time next_line;      /* where stderr is no terminal */
     fw_time since;          /* the window that rates are taken over */
     uint64_t frames, bytes; /* then */

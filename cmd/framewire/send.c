@@ -18,7 +18,7 @@
 #include "verb.h"
 
 #define DEFAULT_URL "tcp://127.0.0.1:5555"
-#define LOOK        (FW_SECOND / 4) /* how often the progress is looked at */
+#define LOOK        (FW_SECOND / 10) /* how often progress and signals are looked at */
 
 enum encoding { ENCODE_RAW, ENCODE_KEEP, ENCODE_JPEG };
 
@@ -76,7 +76,9 @@ static const struct option_row options[] = {
     { "to", OPTION_TEXTS, 't', "URL", DEFAULT_URL,
       "where, and how: push+tcp://HOST:PORT gives each frame to one worker, pub+tcp:// gives every frame to all who "
       "look; with ipc://PATH on one host. HOST is an address of this machine, or * for all; PORT 0 is any that is "
-      "free. One output may be push+, any number pub+",
+      "free. One output may be push+, any number pub+. tcp:// and ipc:// alone are leased delivery, which this version "
+      "does "
+      "not have",
       AT(to), .words = "push+tcp:// push+ipc:// pub+tcp:// pub+ipc://" },
     { "ready-file", OPTION_TEXT, 0, "FILE", NULL, "the URLs are written there once they listen, one a line",
       AT(ready_file) },
@@ -141,44 +143,14 @@ static const struct option_row options[] = {
     { 0 },
 };
 
-static bool starts(const char *text, const char *with) {
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* What single options cannot know of each other. */
 static bool fits_together(const struct values *values, int operands) {
     if (operands == 0 && !values->list) {
         say("send needs a SOURCE: image files, a folder, or a kind that framewire sources lists, like test:bars");
         return false;
     }
-    const char *working = NULL;
-    for (size_t i = 0; i < values->to.count || i == 0; i++) {
-        const char *url = values->to.count ? values->to.items[i] : DEFAULT_URL;
-        if (starts(url, "tcp://") || starts(url, "ipc://")) {
-            say("%s%s asks for leased delivery, which this version does not have: say push+%s (each frame to one "
-                "worker) "
-                "or pub+%s (every frame to all)",
-                url, values->to.count ? "" : ", where --to is not given,", url, url);
-            return false;
-        }
-        if (starts(url, "pub+"))
-            continue;
-        if (working) {
-            say("--to %s: %s is the working output already; further outputs are pub+", url, working);
-            return false;
-        }
-        working = url;
-    }
     if (values->queue_time > 0 && values->when_full != FW_DROP_OLDEST) {
         say("--queue: a time is for --when-full drop-oldest; else say a number of frames");
-        return false;
-    }
-    if (values->collect && !working) {
-        say("--collect %s: results come from workers, and only an output with push+ has them", values->collect);
-        return false;
-    }
-    if (values->resume && strcmp(values->results, "-") == 0) {
-        say("--resume needs a results file to read; --results - is the standard output");
         return false;
     }
     if (values->resume && values->loop != 1) {
@@ -224,33 +196,29 @@ static bool write_summary(fw_pipeline *pipeline, const char *name, int fd) {
     return good;
 }
 
-static void say_where(fw_pipeline *pipeline) {
-    const char *url;
-    for (size_t i = 0; (url = fw_sender_url(fw_pipeline_sender(pipeline), i)); i++)
-        say("listening on %s", url);
+/* Was this URL asked for with ?connect? The library puts the working output first, whatever the order. */
+static bool connects(const struct texts *asked, const char *url) {
+    size_t length = strlen(url);
+    for (size_t i = 0; i < asked->count; i++)
+        if (strncmp(asked->items[i], url, length) == 0 && strcmp(asked->items[i] + length, "?connect") == 0)
+            return true;
+    return false;
 }
 
-/* The working output comes first, whatever the order: the account is its. */
-static void order_outputs(struct texts *to) {
-    for (size_t i = 1; i < to->count; i++) {
-        const char *url = to->items[i];
-        if (!starts(url, "pub+")) {
-            memmove(to->items + 1, to->items, i * sizeof *to->items);
-            to->items[0] = url;
-            return;
-        }
-    }
+static void say_where(const struct values *values, fw_pipeline *pipeline) {
+    const char *url;
+    for (size_t i = 0; (url = fw_sender_url(fw_pipeline_sender(pipeline), i)); i++)
+        say("%s %s", connects(&values->to, url) ? "connecting to" : "listening on", url);
 }
 
 static void fill(fw_pipeline_options *out, struct values *values) {
-    order_outputs(&values->to);
     if (values->when_full == FW_DROP_OLDEST && values->queue == 0 && values->queue_time == 0)
         values->queue_time = 100 * FW_MS;
     out->source =
         (fw_source_options){ .list = values->list, .loop = values->loop, .keep = values->encoding == ENCODE_KEEP };
     out->sender = (fw_sender_options){
-        .url = values->to.items[0],
-        .side_urls = values->to.items + 1,
+        .url = values->to.count ? values->to.items[0] : NULL,
+        .side_urls = values->to.count ? values->to.items + 1 : NULL,
         .stream = values->stream,
         .memory = (size_t)values->memory,
         .when_full = (fw_when_full)values->when_full,
@@ -293,14 +261,21 @@ static int deliver(const struct values *values, const fw_pipeline_options *run_o
         say("%s", fw_cause());
         return status == FW_INVALID || status == FW_UNSUPPORTED ? EXIT_USAGE : EXIT_BROKE;
     }
-    signals_stop(pipeline);
     if (!values->quiet)
-        say_where(pipeline);
-    struct progress progress = { .collects = values->collect != NULL };
-    while ((status = fw_pipeline_wait(pipeline, LOOK)) == FW_TIMEOUT)
+        say_where(values, pipeline);
+    bool lines_on_terminal = values->results && strcmp(values->results, "-") == 0 && isatty(STDOUT_FILENO);
+    struct progress progress = { .collects = values->collect != NULL,
+                                 .rewrites = status_line_works() && !lines_on_terminal };
+    const char *stopped_by = NULL;
+    while ((status = fw_pipeline_wait(pipeline, LOOK)) == FW_TIMEOUT) {
+        if (!stopped_by && (stopped_by = signals_came())) {
+            fw_pipeline_stop(pipeline);
+            if (!values->quiet)
+                say("%s: stopping; what is on its way is delivered first (once more: at once)", stopped_by);
+        }
         if (!values->quiet)
             progress_show(&progress, pipeline);
-    signals_stop(NULL);
+    }
     status_line("");
     if (status != FW_OK && status != FW_CLOSED)
         say("%s", fw_cause());
@@ -335,7 +310,7 @@ static int run(const struct verb *self, int argc, char **argv) {
 
 const struct verb verb_send = {
     .name = "send",
-    .operands = "SOURCE...",
+    .operands = "SOURCE... --to URL",
     .summary = "load or capture images and deliver them",
     .about =
         "Loads or captures images and delivers them to workers, or to all who look.\n\n"
@@ -349,6 +324,7 @@ const struct verb verb_send = {
                 "    --to 'pub+tcp://*:5555'                                   # a test picture for viewers\n",
     .exits = "0\tall done\n1\tcould not run, or broke\n2\tusage\n"
              "3\tfinished, but some inputs were bad, some results are lost, or some frames are still in flight\n",
+    .completes = COMPLETE_FILES | COMPLETE_SCHEMES,
     .sources = true,
     .options = options,
     .run = run,

@@ -2,34 +2,21 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "say.h"
 #include "verb.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static fw_pipeline *target;
-static bool asked;
+static atomic_int first;
 
+/* Nothing here may wait, for a lock or for a terminal: the second signal is what people send when all else hangs. */
 static void *wait_for_signals(void *arg) {
     const sigset_t *set = arg;
-    int number = 0;
-    for (;;) {
-        if (sigwait(set, &number) != 0)
-            continue;
-        pthread_mutex_lock(&lock);
-        bool again = asked;
-        asked = true;
-        if (!again && target)
-            fw_pipeline_stop(target);
-        pthread_mutex_unlock(&lock);
-        if (again) {
-            status_line("");
-            say("a second signal: ending at once");
+    for (int number, none = 0;;) {
+        if (sigwait(set, &number) == 0 && !atomic_compare_exchange_strong(&first, &none, number))
             _exit(EXIT_BROKE);
-        }
-        say("%s: stopping; what is on its way is delivered first (again: at once)", strsignal(number));
     }
 }
 
@@ -52,10 +39,7 @@ bool signals_start(void) {
     return true;
 }
 
-void signals_stop(fw_pipeline *pipeline) {
-    pthread_mutex_lock(&lock);
-    target = pipeline;
-    if (asked && target)
-        fw_pipeline_stop(target);
-    pthread_mutex_unlock(&lock);
+const char *signals_came(void) {
+    int number = atomic_load(&first);
+    return number ? strsignal(number) : NULL;
 }

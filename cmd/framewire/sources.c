@@ -77,6 +77,7 @@ const struct verb verb_sources = {
              "SCHEME:...?name=value&name=value. The default of a parameter stands in brackets.",
     .examples = "framewire sources         # all\nframewire sources test    # one\n",
     .exits = "0\tlisted\n2\tusage, or an unknown kind\n",
+    .completes = COMPLETE_SCHEMES,
     .options = options,
     .run = run,
 };

@@ -11,6 +11,9 @@ enum exit_code {
     EXIT_PARTIAL = 3, /* finished, but some inputs were bad, or some frames are lost or in flight */
 };
 
+/* What an operand may be, for completion. */
+enum completes { COMPLETE_FILES = 1, COMPLETE_FOLDERS = 2, COMPLETE_SCHEMES = 4 };
+
 struct verb {
     const char *name;
     const char *operands; /* "SOURCE..." as the usage line shows them; "": none */
@@ -18,7 +21,8 @@ struct verb {
     const char *about;    /* paragraphs, divided by newlines */
     const char *examples; /* lines of shell, each with what it does after " # " */
     const char *exits;    /* what each exit code means: "0\tall done\n..." */
-    bool sources;         /* its man page explains the kinds of source */
+    int completes;
+    bool sources; /* its man page explains the kinds of source */
     const struct option_row *options;
     int (*run)(const struct verb *self, int argc, char **argv);
 };
