@@ -45,12 +45,17 @@ fw_status fw_fail(fw_status status, const char *format, ...) {
 static fw_status status_of(int error) {
     switch (error) {
     case ENOENT:
-    case ENOTDIR: return FW_NOT_FOUND;
+    case ENOTDIR:
+        return FW_NOT_FOUND;
     case EACCES:
-    case EPERM: return FW_DENIED;
-    case EADDRINUSE: return FW_IN_USE;
-    case ENOMEM: return FW_NO_MEMORY;
-    default: return FW_IO;
+    case EPERM:
+        return FW_DENIED;
+    case EADDRINUSE:
+        return FW_IN_USE;
+    case ENOMEM:
+        return FW_NO_MEMORY;
+    default:
+        return FW_IO;
     }
 }
 

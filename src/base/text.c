@@ -191,12 +191,23 @@ void fw_text_format(fw_text *self, const char *format, ...) {
 
 static void add_json_escape(fw_text *self, unsigned unit) {
     switch (unit) {
-    case '"': fw_text_add(self, "\\\"", 2); break;
-    case '\\': fw_text_add(self, "\\\\", 2); break;
-    case '\n': fw_text_add(self, "\\n", 2); break;
-    case '\r': fw_text_add(self, "\\r", 2); break;
-    case '\t': fw_text_add(self, "\\t", 2); break;
-    default: fw_text_format(self, "\\u%04x", unit);
+    case '"':
+        fw_text_add(self, "\\\"", 2);
+        break;
+    case '\\':
+        fw_text_add(self, "\\\\", 2);
+        break;
+    case '\n':
+        fw_text_add(self, "\\n", 2);
+        break;
+    case '\r':
+        fw_text_add(self, "\\r", 2);
+        break;
+    case '\t':
+        fw_text_add(self, "\\t", 2);
+        break;
+    default:
+        fw_text_format(self, "\\u%04x", unit);
     }
 }
 

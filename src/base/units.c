@@ -51,8 +51,8 @@ static bool read_with_unit(const char *text, const unit *units, double *value_p)
 }
 
 fw_status fw_parse_time(const char *text, fw_time *value_p) {
-    static const unit units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "min", 60e9 },
-                                  { "h", 3600e9 }, { NULL, 0 } };
+    static const unit units[] = { { "ns", 1 },     { "us", 1e3 },   { "ms", 1e6 }, { "s", 1e9 },
+                                  { "min", 60e9 }, { "h", 3600e9 }, { NULL, 0 } };
     double value = 0;
     if (strcmp(text, "0") && !read_with_unit(text, units, &value))
         return fw_fail(FW_INVALID, "a time is a number and ns, us, ms, s, min or h, like 30s");
@@ -64,12 +64,14 @@ fw_status fw_parse_time(const char *text, fw_time *value_p) {
 
 fw_status fw_parse_bytes(const char *text, uint64_t *value_p) {
     static const unit units[] = {
-        { "", 1 },     { "B", 1 },          { "kB", 1e3 },        { "MB", 1e6 },           { "GB", 1e9 }, { "TB", 1e12 },
-        { "KiB", 1024 }, { "MiB", 1048576.0 }, { "GiB", 1073741824.0 }, { "TiB", 1099511627776.0 }, { NULL, 0 },
+        { "", 1 },      { "B", 1 },      { "kB", 1e3 },        { "MB", 1e6 },           { "GB", 1e9 },
+        { "TB", 1e12 }, { "KiB", 1024 }, { "MiB", 1048576.0 }, { "GiB", 1073741824.0 }, { "TiB", 1099511627776.0 },
+        { NULL, 0 },
     };
     double value;
     if (!read_with_unit(text, units, &value))
-        return fw_fail(FW_INVALID, "a size is a number of bytes, or a number and kB, MB, GB, KiB, MiB or GiB, like 64MiB");
+        return fw_fail(FW_INVALID,
+                       "a size is a number of bytes, or a number and kB, MB, GB, KiB, MiB or GiB, like 64MiB");
     if (value > 9007199254740992.0) /* 2^53: up to here a double is exact */
         return fw_fail(FW_INVALID, "a size is at most 8192TiB");
     *value_p = (uint64_t)round(value);
@@ -92,8 +94,8 @@ static bool read_whole(const char **text_p, uint64_t limit, uint64_t *value_p) {
     const char *at = *text_p;
     uint64_t value = 0;
     for (; *at >= '0' && *at <= '9'; at++)
-        if (__builtin_mul_overflow(value, 10u, &value) || __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value) ||
-            value > limit)
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value) || value > limit)
             return false;
     if (at == *text_p)
         return false;

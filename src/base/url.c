@@ -15,8 +15,8 @@ static const struct {
     fw_pattern pattern;
     bool ipc;
 } prefixes[] = {
-    { "tcp", FW_LEASED, false },    { "ipc", FW_LEASED, true },    { "push+tcp", FW_PUSH, false },
-    { "push+ipc", FW_PUSH, true },  { "pub+tcp", FW_PUB, false },  { "pub+ipc", FW_PUB, true },
+    { "tcp", FW_LEASED, false },   { "ipc", FW_LEASED, true },   { "push+tcp", FW_PUSH, false },
+    { "push+ipc", FW_PUSH, true }, { "pub+tcp", FW_PUB, false }, { "pub+ipc", FW_PUB, true },
 };
 
 static bool starts_with(const char *text, const char *start) {
@@ -28,9 +28,9 @@ static fw_status unknown_prefix(const char *text) {
         return fw_fail(FW_INVALID, "%s: both sides say push+ (the receiver pulls): push+%s", text, text + 5);
     if (starts_with(text, "sub+"))
         return fw_fail(FW_INVALID, "%s: both sides say pub+ (the receiver subscribes): pub+%s", text, text + 4);
-    return fw_fail(FW_INVALID,
-                   "%s: a URL starts with tcp:// or ipc:// (leased), push+tcp://, push+ipc://, pub+tcp:// or pub+ipc://",
-                   text);
+    return fw_fail(
+        FW_INVALID,
+        "%s: a URL starts with tcp:// or ipc:// (leased), push+tcp://, push+ipc://, pub+tcp:// or pub+ipc://", text);
 }
 
 /* ?bind or ?connect, cut off rest. */
@@ -51,7 +51,8 @@ static fw_status take_query(const char *text, char *rest, fw_url *url) {
 static fw_status check_host(const char *text, const char *host, const fw_url *url) {
     size_t size = strlen(host);
     if (!size)
-        return fw_fail(FW_INVALID, "%s: a host is missing before the port, like tcp://127.0.0.1:5555 or tcp://*:5555", text);
+        return fw_fail(FW_INVALID, "%s: a host is missing before the port, like tcp://127.0.0.1:5555 or tcp://*:5555",
+                       text);
     if (size > HOST_MAX)
         return fw_fail(FW_INVALID, "%s: a host has at most %d characters", text, HOST_MAX);
     if (host[0] == '[') {
@@ -98,8 +99,10 @@ static fw_status parse_ipc(const char *text, const char *path, fw_url *url) {
     if (!size || path[size - 1] == '/')
         return fw_fail(FW_INVALID, "%s: the path of a socket is missing, like ipc:///run/user/1000/cam.sock", text);
     if (*path == '@' || *path == '*')
-        return fw_fail(FW_INVALID, "%s: a socket needs a path, like ipc:///run/user/1000/cam.sock: only a folder's "
-                       "permissions keep others out", text);
+        return fw_fail(FW_INVALID,
+                       "%s: a socket needs a path, like ipc:///run/user/1000/cam.sock: only a folder's "
+                       "permissions keep others out",
+                       text);
     if (size > SOCKET_PATH_MAX)
         return fw_fail(FW_INVALID, "%s: the path of a Unix socket has at most %d bytes; this one has %zu", text,
                        SOCKET_PATH_MAX, size);
@@ -180,8 +183,8 @@ static bool percent_decode(char *text) {
 static fw_status add_query(const char *text, fw_spec *spec, const char *pair, size_t size) {
     const char *equals = memchr(pair, '=', size);
     if (!equals || equals == pair)
-        return fw_fail(FW_INVALID, "%s: after the ? stand parameters, name=value&name=value, not \"%.*s\"", text, (int)size,
-                       pair);
+        return fw_fail(FW_INVALID, "%s: after the ? stand parameters, name=value&name=value, not \"%.*s\"", text,
+                       (int)size, pair);
     fw_query *query = &spec->queries[spec->count];
     query->key = strndup(pair, (size_t)(equals - pair));
     query->value = strndup(equals + 1, size - (size_t)(equals + 1 - pair));
@@ -189,7 +192,8 @@ static fw_status add_query(const char *text, fw_spec *spec, const char *pair, si
     if (!query->key || !query->value)
         return fw_fail(FW_NO_MEMORY, "%s: out of memory", text);
     if (!percent_decode(query->key) || !percent_decode(query->value))
-        return fw_fail(FW_INVALID, "%s: in a parameter %% stands before two hex digits (%%25 is the sign itself)", text);
+        return fw_fail(FW_INVALID, "%s: in a parameter %% stands before two hex digits (%%25 is the sign itself)",
+                       text);
     for (size_t i = 0; i + 1 < spec->count; i++)
         if (!strcmp(spec->queries[i].key, query->key))
             return fw_fail(FW_INVALID, "%s: %s is given twice", text, query->key);

@@ -31,18 +31,20 @@ typedef struct fw_slot {
     /* the pool's own: */
     atomic_uint references;
     uint32_t order;
+    size_t paged;    /* so many bytes of it have pages */
     fw_pool *pool;
     struct fw_slot *next;
 } fw_slot;
 
-/* Budget in bytes, at least 64 KiB. *self_p has one reference, to be given back with fw_pool_close(). */
+/* Budget in bytes, at least 64 KiB; rounded down to 4 KiB, the smallest block. *self_p has one reference, to be given
+ * back with fw_pool_close(). Errors: FW_INVALID (too small), FW_NO_MEMORY, FW_UNSUPPORTED. */
 fw_status fw_pool_open(size_t budget, fw_pool **self_p);
 
 /* The largest size that fw_pool_loan() can ever serve: the largest power-of-two block of the budget. */
 size_t fw_pool_largest(const fw_pool *self);
 
 /* A slot of at least size bytes with one reference. Waits until deadline (of CLOCK_MONOTONIC; 0: does not wait;
- * FW_FOREVER). Before it waits, the stacks of free slots go back to the buddy allocator. Waiters are served in
+ * FW_FOREVER). Pages are taken for these bytes, not for the whole block. Before it waits, the stacks of free slots go back to the buddy allocator. Waiters are served in
  * order of arrival, so that a large frame is not starved by small ones.
  * Any thread. Errors: FW_FULL (deadline 0), FW_TIMEOUT, FW_TOO_LARGE, FW_CLOSED (fw_pool_stop()), FW_NO_MEMORY. */
 fw_status fw_pool_loan(fw_pool *self, size_t size, fw_time deadline, fw_slot **slot_p);
@@ -54,10 +56,13 @@ void fw_slot_release(fw_slot *slot);
 /* Bytes in blocks that are out, and the number of slots that are. Any thread. */
 size_t fw_pool_used(fw_pool *self, size_t *slots_p);
 
+/* How many threads wait in fw_pool_loan(). Any thread. */
+unsigned fw_pool_waiting(fw_pool *self);
+
 /* Wake all who wait, for good. Any thread. */
 void fw_pool_stop(fw_pool *self);
 
-/* Give the opener's reference back; clears *self_p. Memory goes with the last slot. */
+/* Give the opener's reference back; clears *self_p. Memory goes with the last slot. After the last fw_pool_loan(). */
 void fw_pool_close(fw_pool **self_p);
 
 #endif

@@ -10,18 +10,19 @@
 typedef struct fw_region {
     int fd;          /* CLOEXEC; sealed: no shrink, no grow, no new writable mappings */
     uint8_t *base;   /* this process's writable mapping */
-    size_t size;     /* a multiple of the chunk */
+    size_t size;     /* a multiple of the page */
     uint8_t *taken;  /* one byte a chunk: its pages are there */
 } fw_region;
 
 #define FW_REGION_CHUNK ((size_t)2 << 20)
 
 /* Make a region; no pages are taken yet. size is rounded up to the page. Seals in the order that lets this
- * process write and nobody else: ftruncate, mmap, then F_SEAL_SHRINK | GROW | FUTURE_WRITE | SEAL. */
+ * process write and nobody else: ftruncate, mmap, then F_SEAL_SHRINK | GROW | FUTURE_WRITE | SEAL.
+ * Errors: FW_NO_MEMORY, FW_UNSUPPORTED (a system that cannot seal), FW_IO; self is then closed. */
 fw_status fw_region_open(fw_region *self, size_t size);
 
 /* Have pages for [offset, offset + size), by fallocate, so that no write gets SIGBUS later. Pages that are there
- * already cost nothing. Errors: FW_NO_MEMORY. The caller locks. */
+ * already cost nothing, and none goes back before fw_region_close(). Errors: FW_NO_MEMORY. The caller locks. */
 fw_status fw_region_take(fw_region *self, size_t offset, size_t size);
 
 void fw_region_close(fw_region *self);

@@ -16,9 +16,28 @@ static void utf8_is_checked_as_unicode_says(void **state) {
     assert_true(valid("\xF0\x90\x80\x80 \xF4\x8F\xBF\xBF"));
     assert_true(fw_utf8_valid("a\0b", 3));
     static const char *const bad[] = {
-        "\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2""a", "\xE0\x9F\xBF", "\xE1\x80", "\xE1\x80""a",
-        "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xF1\x80\x80",
-        "\xF1\x80\x80""a", "\xFE", "\xFF", "ok\xE2\x82",
+        "\x80",
+        "\xBF",
+        "\xC0\x80",
+        "\xC1\xBF",
+        "\xC2",
+        "\xC2"
+        "a",
+        "\xE0\x9F\xBF",
+        "\xE1\x80",
+        "\xE1\x80"
+        "a",
+        "\xED\xA0\x80",
+        "\xED\xBF\xBF",
+        "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80",
+        "\xF1\x80\x80",
+        "\xF1\x80\x80"
+        "a",
+        "\xFE",
+        "\xFF",
+        "ok\xE2\x82",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (valid(bad[i]))
@@ -74,8 +93,15 @@ static void what_does_not_fit_ends_in_dots(void **state) {
 static void file_names_stay_below_their_folder(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        { "cam1.png", "cam1.png" }, { "../etc/passwd", "%2E.%2Fetc%2Fpasswd" }, { ".", "%2E" }, { "..", "%2E." },
-        { "a b", "a%20b" }, { "100%", "100%25" }, { "\xC3\xBC", "%C3%BC" }, { "a\\b:c", "a%5Cb%3Ac" }, { "", "" },
+        { "cam1.png", "cam1.png" },
+        { "../etc/passwd", "%2E.%2Fetc%2Fpasswd" },
+        { ".", "%2E" },
+        { "..", "%2E." },
+        { "a b", "a%20b" },
+        { "100%", "100%25" },
+        { "\xC3\xBC", "%C3%BC" },
+        { "a\\b:c", "a%5Cb%3Ac" },
+        { "", "" },
     };
     char out[201];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -96,8 +122,13 @@ static void file_names_stay_below_their_folder(void **state) {
 static void items_become_utf8_without_losing_bytes(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        { "sub/a.tif#3", "sub/a.tif#3" }, { "gr\xFC\xDF", "gr%FC%DF" }, { "\xC3\xBC", "\xC3\xBC" },
-        { "a%20b", "a%2520b" }, { "100%", "100%" }, { "5%x", "5%x" }, { "", "" },
+        { "sub/a.tif#3", "sub/a.tif#3" },
+        { "gr\xFC\xDF", "gr%FC%DF" },
+        { "\xC3\xBC", "\xC3\xBC" },
+        { "a%20b", "a%2520b" },
+        { "100%", "100%" },
+        { "5%x", "5%x" },
+        { "", "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *out = fw_percent_utf8(cases[i][0], strlen(cases[i][0]));

@@ -4,9 +4,20 @@
 
 static void times_have_units(void **state) {
     (void)state;
-    static const struct { const char *text; fw_time value; } cases[] = {
-        { "0", 0 }, { "0s", 0 }, { "7ns", 7 }, { "3us", 3000 }, { "200ms", 200 * FW_MS }, { "5s", 5 * FW_SECOND },
-        { "1.5s", 1500 * FW_MS }, { "0.1s", 100 * FW_MS }, { "2min", 120 * FW_SECOND }, { "1h", 3600 * FW_SECOND },
+    static const struct {
+        const char *text;
+        fw_time value;
+    } cases[] = {
+        { "0", 0 },
+        { "0s", 0 },
+        { "7ns", 7 },
+        { "3us", 3000 },
+        { "200ms", 200 * FW_MS },
+        { "5s", 5 * FW_SECOND },
+        { "1.5s", 1500 * FW_MS },
+        { "0.1s", 100 * FW_MS },
+        { "2min", 120 * FW_SECOND },
+        { "1h", 3600 * FW_SECOND },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fw_time value = -1;
@@ -17,10 +28,13 @@ static void times_have_units(void **state) {
 
 static void sizes_have_units(void **state) {
     (void)state;
-    static const struct { const char *text; uint64_t value; } cases[] = {
-        { "0", 0 }, { "4096", 4096 }, { "12B", 12 }, { "1kB", 1000 }, { "1KB", 1000 }, { "2MB", 2000000 },
-        { "64MiB", 64u << 20 }, { "1GB", 1000000000 }, { "1GiB", 1u << 30 }, { "1.5KiB", 1536 }, { "4TiB", 4ull << 40 },
-        { "9007199254740991", 9007199254740991ull },
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } cases[] = {
+        { "0", 0 },           { "4096", 4096 },   { "12B", 12 },          { "1kB", 1000 },
+        { "1KB", 1000 },      { "2MB", 2000000 }, { "64MiB", 64u << 20 }, { "1GB", 1000000000 },
+        { "1GiB", 1u << 30 }, { "1.5KiB", 1536 }, { "4TiB", 4ull << 40 }, { "9007199254740991", 9007199254740991ull },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t value = 1;
@@ -55,17 +69,17 @@ static void counts_and_sizes_of_pictures_are_whole(void **state) {
     assert_int_equal(width, UINT32_MAX);
 }
 
-#define REFUSES(parse, text, cause)                       \
-    do {                                                  \
+#define REFUSES(parse, text, cause)                           \
+    do {                                                      \
         assert_fails(parse(text, &value), FW_INVALID, cause); \
-        assert_true(value == 42);                         \
+        assert_true(value == 42);                             \
     } while (0)
 
 static void what_is_not_a_value_is_refused_with_an_example(void **state) {
     (void)state;
     {
-        static const char *const bad[] = { "", "5", "s", "-1s", "+1s", " 1s", "1 s", "1s ", "1.s", ".5s", "1e3s", "0x1s",
-                                           "nans", "1,5s", "1.2.3s", "1d" };
+        static const char *const bad[] = { "",    "5",   "s",    "-1s",  "+1s",  " 1s",  "1 s",    "1s ",
+                                           "1.s", ".5s", "1e3s", "0x1s", "nans", "1,5s", "1.2.3s", "1d" };
         fw_time value = 42;
         for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
             REFUSES(fw_parse_time, bad[i], "like 30s");
@@ -90,8 +104,8 @@ static void what_is_not_a_value_is_refused_with_an_example(void **state) {
         REFUSES(fw_parse_rate, "1e9999fps", "like 30fps");
     }
     {
-        static const char *const bad[] = { "", "640", "640x", "x480", "640X480", "0x480", "640x0", "640x480x3", "640*480",
-                                           "-1x5", "4294967296x1", "640 x 480" };
+        static const char *const bad[] = { "",      "640",       "640x",    "x480", "640X480",      "0x480",
+                                           "640x0", "640x480x3", "640*480", "-1x5", "4294967296x1", "640 x 480" };
         uint32_t value = 42, height = 42;
         for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
             assert_fails(fw_parse_size(bad[i], &value, &height), FW_INVALID, "like 640x480");

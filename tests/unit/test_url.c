@@ -6,7 +6,13 @@
 
 static void a_prefix_says_the_pattern(void **state) {
     (void)state;
-    static const struct { const char *text; fw_pattern pattern; const char *endpoint; bool ipc; int side; } cases[] = {
+    static const struct {
+        const char *text;
+        fw_pattern pattern;
+        const char *endpoint;
+        bool ipc;
+        int side;
+    } cases[] = {
         { "tcp://127.0.0.1:5555", FW_LEASED, "tcp://127.0.0.1:5555", false, FW_DEFAULT_SIDE },
         { "push+tcp://*:0", FW_PUSH, "tcp://*:0", false, FW_DEFAULT_SIDE },
         { "push+tcp://*:*", FW_PUSH, "tcp://*:0", false, FW_DEFAULT_SIDE },
@@ -99,12 +105,25 @@ static void an_endpoint_gets_its_pattern_back(void **state) {
 
 static void only_loopback_is_closed(void **state) {
     (void)state;
-    static const struct { const char *text; bool open; } cases[] = {
-        { "tcp://*:0", true }, { "tcp://0.0.0.0:1", true }, { "tcp://192.168.1.4:1", true }, { "tcp://[::]:1", true },
-        { "tcp://eth0:1", true }, { "tcp://127.evil.example:1", true }, { "tcp://[fe80::1]:1", true },
-        { "tcp://127.0.0.1:1", false }, { "tcp://127.9.9.9:1", false }, { "tcp://[::1]:1", false },
-        { "tcp://localhost:1", false }, { "tcp://lo:1", false }, { "ipc:///x", false },
-        { "tcp://[::ffff:127.0.0.1]:1", false }, { "tcp://[::ffff:10.0.0.1]:1", true },
+    static const struct {
+        const char *text;
+        bool open;
+    } cases[] = {
+        { "tcp://*:0", true },
+        { "tcp://0.0.0.0:1", true },
+        { "tcp://192.168.1.4:1", true },
+        { "tcp://[::]:1", true },
+        { "tcp://eth0:1", true },
+        { "tcp://127.evil.example:1", true },
+        { "tcp://[fe80::1]:1", true },
+        { "tcp://127.0.0.1:1", false },
+        { "tcp://127.9.9.9:1", false },
+        { "tcp://[::1]:1", false },
+        { "tcp://localhost:1", false },
+        { "tcp://lo:1", false },
+        { "ipc:///x", false },
+        { "tcp://[::ffff:127.0.0.1]:1", false },
+        { "tcp://[::ffff:10.0.0.1]:1", true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fw_url url;
@@ -140,11 +159,21 @@ static void a_spec_has_a_scheme_a_rest_and_parameters(void **state) {
 static void a_bad_spec_is_refused_and_left_empty(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        { "photos/", "SCHEME:" }, { "c:/photos", "SCHEME:" }, { "", "SCHEME:" }, { "2x:y", "SCHEME:" }, { "-", "SCHEME:" },
-        { "test:bars?", "name=value" }, { "test:bars?size", "not \"size\"" }, { "test:bars?=5", "name=value" },
-        { "test:bars?a=1&&b=2", "name=value" }, { "test:bars?a=1&", "name=value" },
-        { "test:bars?a=%", "two hex digits" }, { "test:bars?a=%4", "two hex digits" }, { "test:bars?a=%zz", "two hex digits" },
-        { "test:bars?a=%00", "two hex digits" }, { "test:bars?a=1&a=2", "a is given twice" },
+        { "photos/", "SCHEME:" },
+        { "c:/photos", "SCHEME:" },
+        { "", "SCHEME:" },
+        { "2x:y", "SCHEME:" },
+        { "-", "SCHEME:" },
+        { "test:bars?", "name=value" },
+        { "test:bars?size", "not \"size\"" },
+        { "test:bars?=5", "name=value" },
+        { "test:bars?a=1&&b=2", "name=value" },
+        { "test:bars?a=1&", "name=value" },
+        { "test:bars?a=%", "two hex digits" },
+        { "test:bars?a=%4", "two hex digits" },
+        { "test:bars?a=%zz", "two hex digits" },
+        { "test:bars?a=%00", "two hex digits" },
+        { "test:bars?a=1&a=2", "a is given twice" },
         { "test:bars?a=1&%61=2", "a is given twice" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

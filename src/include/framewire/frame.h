@@ -79,6 +79,10 @@ typedef struct fw_format {
 
 typedef struct fw_frame fw_frame;
 
+/* Free a frame that fw_source_read() gave (one that was loaned goes to fw_sender_send() or fw_sender_discard()).
+ * NULL is fine; clears *frame_p. */
+FW_API void fw_frame_free(fw_frame **frame_p);
+
 /* The frame's bytes, 64-byte aligned, packed, C order; and how many there are.
  * Written by who loaned the frame, until it is sent. */
 FW_API void *fw_frame_data(fw_frame *self);

@@ -76,7 +76,6 @@ FW_API fw_status fw_source_open(const char *const *arguments, size_t count, cons
  * fw_source_stop(). *frame_p is NULL unless FW_OK. One thread at a time.
  */
 FW_API fw_status fw_source_read(fw_source *self, fw_frame **frame_p);
-FW_API void fw_frame_free(fw_frame **frame_p);
 
 /* Wake a read that waits. Any thread, and signal handlers. */
 FW_API void fw_source_stop(fw_source *self);

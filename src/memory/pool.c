@@ -1,0 +1,295 @@
+#include "memory/pool.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "memory/buddy.h"
+#include "memory/region.h"
+
+#define BUDGET_MIN ((size_t)64 << 10)
+
+/* A thread in fw_pool_loan(). Whoever lets memory go serves it. */
+typedef struct waiter {
+    pthread_cond_t wake;
+    unsigned order;
+    fw_slot *slot; /* set when served */
+    struct waiter *next;
+} waiter;
+
+struct fw_pool {
+    pthread_mutex_t lock;
+    fw_buddy buddy;
+    fw_slot *stack[FW_BUDDY_ORDERS]; /* let go, their blocks kept, last freed first */
+    fw_slot *bare;                   /* slots without a block */
+    fw_slot **slots;                 /* by index */
+    uint32_t slot_count, slot_room;
+    waiter *first, **last; /* in order of arrival */
+    size_t used, out;      /* bytes and number of slots that are out */
+    bool stopped, closed;
+
+    pthread_mutex_t region_lock; /* its own: taking pages is slow, letting go must not wait for it */
+    fw_region region;
+};
+
+fw_status fw_pool_open(size_t budget, fw_pool **self_p) {
+    *self_p = NULL;
+    if (budget < BUDGET_MIN)
+        return fw_fail(FW_INVALID, "a budget of %zu bytes is too small for frames; 64KiB is the least", budget);
+    fw_pool *self = calloc(1, sizeof *self);
+    if (!self)
+        return fw_fail(FW_NO_MEMORY, "out of memory");
+    self->last = &self->first;
+    self->region.fd = -1;
+    fw_status status = fw_buddy_open(&self->buddy, budget);
+    if (status == FW_OK)
+        status = fw_region_open(&self->region, self->buddy.units * FW_BUDDY_UNIT);
+    if (status != FW_OK) {
+        fw_buddy_close(&self->buddy);
+        free(self);
+        return status;
+    }
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_mutex_init(&self->region_lock, NULL);
+    *self_p = self;
+    return FW_OK;
+}
+
+static void destroy(fw_pool *self) {
+    for (uint32_t i = 0; i < self->slot_count; i++)
+        free(self->slots[i]);
+    free(self->slots);
+    fw_region_close(&self->region);
+    fw_buddy_close(&self->buddy);
+    pthread_mutex_destroy(&self->region_lock);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+size_t fw_pool_largest(const fw_pool *self) {
+    return FW_BUDDY_UNIT << self->buddy.top;
+}
+
+/* A slot that has no block; a new one only when more slots are out or on stacks than ever before. */
+static fw_slot *bare_slot(fw_pool *self) {
+    fw_slot *slot = self->bare;
+    if (slot) {
+        self->bare = slot->next;
+        return slot;
+    }
+    if (self->slot_count == self->slot_room) {
+        uint32_t room = self->slot_room ? 2 * self->slot_room : 64;
+        fw_slot **slots = realloc(self->slots, room * sizeof *slots);
+        if (!slots)
+            return NULL;
+        self->slots = slots;
+        self->slot_room = room;
+    }
+    slot = calloc(1, sizeof *slot);
+    if (!slot)
+        return NULL;
+    slot->pool = self;
+    slot->index = self->slot_count;
+    self->slots[self->slot_count++] = slot;
+    return slot;
+}
+
+static void flush_stacks(fw_pool *self) {
+    for (unsigned order = 0; order <= self->buddy.top; order++)
+        for (fw_slot *slot; (slot = self->stack[order]);) {
+            self->stack[order] = slot->next;
+            fw_buddy_give(&self->buddy, slot->offset, slot->order);
+            slot->next = self->bare;
+            self->bare = slot;
+        }
+}
+
+/* A slot of this order, with one reference; NULL where no block is left, or with *status_p no memory. */
+static fw_slot *take(fw_pool *self, unsigned order, fw_status *status_p) {
+    fw_slot *slot = self->stack[order];
+    if (slot) {
+        self->stack[order] = slot->next;
+    } else {
+        size_t offset;
+        if (!fw_buddy_take(&self->buddy, order, &offset)) {
+            flush_stacks(self);
+            if (!fw_buddy_take(&self->buddy, order, &offset))
+                return NULL;
+        }
+        slot = bare_slot(self);
+        if (!slot) {
+            fw_buddy_give(&self->buddy, offset, order);
+            *status_p = FW_NO_MEMORY;
+            return NULL;
+        }
+        slot->offset = offset;
+        slot->data = self->region.base + offset;
+        slot->room = FW_BUDDY_UNIT << order;
+        slot->order = order;
+        slot->paged = 0;
+        slot->left_by = slot->left_seq = 0;
+    }
+    slot->gen++;
+    slot->next = NULL;
+    atomic_store_explicit(&slot->references, 1, memory_order_relaxed);
+    self->used += slot->room;
+    self->out++;
+    return slot;
+}
+
+/* Give what there is to those who wait, strictly in order: none overtakes the first. */
+static void serve(fw_pool *self) {
+    fw_status status = FW_OK;
+    for (waiter *first; (first = self->first) && (first->slot = take(self, first->order, &status));) {
+        self->first = first->next;
+        if (!self->first)
+            self->last = &self->first;
+        pthread_cond_signal(&first->wake);
+    }
+}
+
+static void leave_queue(fw_pool *self, waiter *me) {
+    waiter **at = &self->first;
+    while (*at != me)
+        at = &(*at)->next;
+    *at = me->next;
+    if (!*at)
+        self->last = at;
+    serve(self); /* the next may want less than this one did */
+}
+
+static void set_up_condition(pthread_cond_t *condition) {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+static fw_status wait_for_slot(fw_pool *self, unsigned order, fw_time deadline, fw_slot **slot_p) {
+    waiter me = { .order = order };
+    set_up_condition(&me.wake);
+    *self->last = &me;
+    self->last = &me.next;
+    struct timespec until = { .tv_sec = (time_t)(deadline / FW_SECOND), .tv_nsec = (long)(deadline % FW_SECOND) };
+    int late = 0;
+    while (!me.slot && !self->stopped && !late)
+        late = deadline == FW_FOREVER ? pthread_cond_wait(&me.wake, &self->lock)
+                                      : pthread_cond_timedwait(&me.wake, &self->lock, &until);
+    if (!me.slot)
+        leave_queue(self, &me);
+    pthread_cond_destroy(&me.wake);
+    *slot_p = me.slot;
+    if (me.slot)
+        return FW_OK;
+    return self->stopped
+               ? fw_fail(FW_CLOSED, "stopped while waiting for memory")
+               : fw_fail(FW_TIMEOUT, "no memory was let go in time: all %zu bytes of frames are in use", self->used);
+}
+
+static fw_status loan(fw_pool *self, unsigned order, fw_time deadline, fw_slot **slot_p) {
+    fw_status status = FW_OK;
+    if (self->stopped)
+        return fw_fail(FW_CLOSED, "the memory pool is stopped");
+    if (!self->first)
+        *slot_p = take(self, order, &status);
+    if (status == FW_NO_MEMORY)
+        return fw_fail(FW_NO_MEMORY, "out of memory");
+    if (*slot_p)
+        return FW_OK;
+    if (!deadline)
+        return fw_fail(FW_FULL, "the memory budget is used up: %zu bytes in %zu frames", self->used, self->out);
+    return wait_for_slot(self, order, deadline, slot_p);
+}
+
+/* Pages for the bytes that will be used, not for the whole block. Those of a reused slot are there already. */
+static fw_status have_pages(fw_pool *self, fw_slot *slot, size_t size) {
+    if (size <= slot->paged)
+        return FW_OK;
+    pthread_mutex_lock(&self->region_lock);
+    fw_status status = fw_region_take(&self->region, slot->offset, size);
+    pthread_mutex_unlock(&self->region_lock);
+    if (status == FW_OK)
+        slot->paged = size;
+    return status;
+}
+
+fw_status fw_pool_loan(fw_pool *self, size_t size, fw_time deadline, fw_slot **slot_p) {
+    *slot_p = NULL;
+    unsigned order = fw_buddy_order(size);
+    if (order > self->buddy.top)
+        return fw_fail(FW_TOO_LARGE,
+                       "a frame of %zu bytes is larger than the largest block of the memory budget (%zu bytes)", size,
+                       fw_pool_largest(self));
+    pthread_mutex_lock(&self->lock);
+    fw_status status = loan(self, order, deadline, slot_p);
+    pthread_mutex_unlock(&self->lock);
+    if (status == FW_OK && (status = have_pages(self, *slot_p, size)) != FW_OK) {
+        fw_slot_release(*slot_p);
+        *slot_p = NULL;
+    }
+    return status;
+}
+
+void fw_slot_retain(fw_slot *slot) {
+    atomic_fetch_add_explicit(&slot->references, 1, memory_order_relaxed);
+}
+
+void fw_slot_release(fw_slot *slot) {
+    if (atomic_fetch_sub_explicit(&slot->references, 1, memory_order_acq_rel) != 1)
+        return;
+    fw_pool *self = slot->pool;
+    pthread_mutex_lock(&self->lock);
+    self->used -= slot->room;
+    self->out--;
+    slot->next = self->stack[slot->order];
+    self->stack[slot->order] = slot;
+    if (self->first)
+        serve(self);
+    bool last = self->closed && !self->out;
+    pthread_mutex_unlock(&self->lock);
+    if (last)
+        destroy(self);
+}
+
+size_t fw_pool_used(fw_pool *self, size_t *slots_p) {
+    pthread_mutex_lock(&self->lock);
+    size_t used = self->used;
+    if (slots_p)
+        *slots_p = self->out;
+    pthread_mutex_unlock(&self->lock);
+    return used;
+}
+
+unsigned fw_pool_waiting(fw_pool *self) {
+    pthread_mutex_lock(&self->lock);
+    unsigned count = 0;
+    for (const waiter *each = self->first; each; each = each->next)
+        count++;
+    pthread_mutex_unlock(&self->lock);
+    return count;
+}
+
+void fw_pool_stop(fw_pool *self) {
+    pthread_mutex_lock(&self->lock);
+    self->stopped = true;
+    for (waiter *each = self->first; each; each = each->next)
+        pthread_cond_signal(&each->wake);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void fw_pool_close(fw_pool **self_p) {
+    fw_pool *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->stopped = self->closed = true;
+    bool last = !self->out;
+    pthread_mutex_unlock(&self->lock);
+    if (last)
+        destroy(self);
+}

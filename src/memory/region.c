@@ -1,0 +1,75 @@
+#include "memory/region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/status.h"
+
+static fw_status set_up(fw_region *self) {
+    size_t chunks = (self->size + FW_REGION_CHUNK - 1) / FW_REGION_CHUNK;
+    self->taken = calloc(chunks, 1);
+    if (!self->taken)
+        return fw_fail(FW_NO_MEMORY, "out of memory");
+    self->fd = memfd_create("framewire", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (self->fd < 0)
+        return fw_fail_errno(errno, "no memory can be shared (memfd_create)");
+    if (ftruncate(self->fd, (off_t)self->size))
+        return fw_fail(FW_NO_MEMORY, "the system has no room for %zu bytes of frames; ask for less memory", self->size);
+    void *base = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+    if (base == MAP_FAILED)
+        return fw_fail(FW_NO_MEMORY, "%zu bytes of frames cannot be mapped; ask for less memory", self->size);
+    self->base = base;
+    if (fcntl(self->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL))
+        return fw_fail(FW_UNSUPPORTED, "this kernel cannot seal shared memory against writing; Linux 5.1 or newer can");
+    return FW_OK;
+}
+
+fw_status fw_region_open(fw_region *self, size_t size) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    *self = (fw_region){ .fd = -1 };
+    if (!size || size > PTRDIFF_MAX - page)
+        return fw_fail(FW_NO_MEMORY, "%zu bytes cannot be had", size);
+    self->size = (size + page - 1) / page * page;
+    fw_status status = set_up(self);
+    if (status != FW_OK)
+        fw_region_close(self);
+    return status;
+}
+
+static fw_status allocate(const fw_region *self, size_t offset, size_t end) {
+    int result;
+    do
+        result = fallocate(self->fd, 0, (off_t)offset, (off_t)(end - offset));
+    while (result && errno == EINTR);
+    return result ? fw_fail(FW_NO_MEMORY,
+                            "the system gave no memory for %zu bytes of frames; a smaller --memory "
+                            "keeps within what there is",
+                            end - offset)
+                  : FW_OK;
+}
+
+fw_status fw_region_take(fw_region *self, size_t offset, size_t size) {
+    size_t end = offset + size;
+    for (size_t chunk = offset / FW_REGION_CHUNK; chunk * FW_REGION_CHUNK < end; chunk++) {
+        if (self->taken[chunk])
+            continue;
+        size_t from = chunk * FW_REGION_CHUNK, to = from + FW_REGION_CHUNK;
+        fw_status status = allocate(self, from, to < self->size ? to : self->size);
+        if (status != FW_OK)
+            return status;
+        self->taken[chunk] = 1;
+    }
+    return FW_OK;
+}
+
+void fw_region_close(fw_region *self) {
+    if (self->base)
+        munmap(self->base, self->size);
+    if (self->fd >= 0)
+        close(self->fd);
+    free(self->taken);
+    *self = (fw_region){ .fd = -1 };
+}

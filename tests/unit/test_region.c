@@ -1,0 +1,140 @@
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory/region.h"
+
+#define MIB ((size_t)1 << 20)
+
+static int open_region(void **state) {
+    static fw_region region;
+    *state = &region;
+    return fw_region_open(&region, 5 * MIB) != FW_OK;
+}
+
+static int close_region(void **state) {
+    fw_region_close(*state);
+    return 0;
+}
+
+static size_t pages_taken(const fw_region *region) {
+    struct stat facts;
+    assert_int_equal(fstat(region->fd, &facts), 0);
+    return (size_t)facts.st_blocks * 512;
+}
+
+static void pages_come_chunk_by_chunk_and_only_once(void **state) {
+    fw_region *region = *state;
+    assert_int_equal(pages_taken(region), 0);
+    assert_ok(fw_region_take(region, 0, 1));
+    assert_int_equal(pages_taken(region), 2 * MIB);
+    assert_ok(fw_region_take(region, 0, 2 * MIB));
+    assert_int_equal(pages_taken(region), 2 * MIB);
+    assert_ok(fw_region_take(region, 2 * MIB - 1, 2)); /* over the edge of two */
+    assert_int_equal(pages_taken(region), 4 * MIB);
+    assert_ok(fw_region_take(region, 4 * MIB, MIB)); /* the last is a short one */
+    assert_int_equal(pages_taken(region), 5 * MIB);
+    memset(region->base, 0x5A, region->size);
+    assert_int_equal(pages_taken(region), 5 * MIB);
+}
+
+static void the_size_is_whole_pages(void **state) {
+    (void)state;
+    fw_region region;
+    assert_ok(fw_region_open(&region, 1));
+    assert_int_equal(region.size, (size_t)sysconf(_SC_PAGESIZE));
+    assert_ok(fw_region_take(&region, 0, 1));
+    region.base[region.size - 1] = 1;
+    fw_region_close(&region);
+    fw_region_close(&region);
+    assert_int_equal(region.fd, -1);
+}
+
+static void impossible_sizes_are_refused(void **state) {
+    (void)state;
+    static const size_t sizes[] = { 0, SIZE_MAX, PTRDIFF_MAX, (size_t)1 << 60 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        fw_region region;
+        assert_int_equal(fw_region_open(&region, sizes[i]), FW_NO_MEMORY);
+        assert_int_equal(region.fd, -1);
+        assert_null(region.base);
+    }
+}
+
+/* What a receiver may do with the descriptor that it was given. */
+static void a_reader_reads_and_cannot_write(void **state) {
+    fw_region *region = *state;
+    assert_ok(fw_region_take(region, 0, MIB));
+    region->base[7] = 42;
+
+    int fd = dup(region->fd);
+    uint8_t *view = mmap(NULL, region->size, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(view, MAP_FAILED);
+    assert_int_equal(view[7], 42);
+    region->base[7] = 43;
+    assert_int_equal(view[7], 43);
+
+    errno = 0;
+    assert_ptr_equal(mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(mprotect(view, region->size, PROT_READ | PROT_WRITE), -1);
+    assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(ftruncate(fd, 0), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(ftruncate(fd, (off_t)(100 * MIB)), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+    assert_int_equal(errno, EPERM);
+    munmap(view, region->size);
+    close(fd);
+}
+
+static void reopening_through_proc_gives_no_way_to_write(void **state) {
+    fw_region *region = *state;
+    assert_ok(fw_region_take(region, 0, MIB));
+    region->base[0] = 1;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", region->fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    close(fd);
+
+    /* A sealed file may open for writing; no write, mapping or truncation may follow. */
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd >= 0) {
+        assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+        assert_int_equal(errno, EPERM);
+        assert_ptr_equal(mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+        assert_int_equal(errno, EPERM);
+        close(fd);
+    }
+    errno = 0;
+    assert_int_equal(open(path, O_RDWR | O_TRUNC | O_CLOEXEC), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(region->base[0], 1);
+}
+
+static void the_descriptor_is_not_inherited(void **state) {
+    fw_region *region = *state;
+    assert_true(fcntl(region->fd, F_GETFD) & FD_CLOEXEC);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pages_come_chunk_by_chunk_and_only_once, open_region, close_region),
+        cmocka_unit_test(the_size_is_whole_pages),
+        cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test_setup_teardown(a_reader_reads_and_cannot_write, open_region, close_region),
+        cmocka_unit_test_setup_teardown(reopening_through_proc_gives_no_way_to_write, open_region, close_region),
+        cmocka_unit_test_setup_teardown(the_descriptor_is_not_inherited, open_region, close_region),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
