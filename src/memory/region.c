@@ -9,10 +9,6 @@
 #include "base/status.h"
 
 static fw_status set_up(fw_region *self) {
-    size_t chunks = (self->size + FW_REGION_CHUNK - 1) / FW_REGION_CHUNK;
-    self->taken = calloc(chunks, 1);
-    if (!self->taken)
-        return fw_fail(FW_NO_MEMORY, "out of memory");
     self->fd = memfd_create("framewire", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (self->fd < 0)
         return fw_fail_errno(errno, "no memory can be shared (memfd_create)");
@@ -22,6 +18,9 @@ static fw_status set_up(fw_region *self) {
     if (base == MAP_FAILED)
         return fw_fail(FW_NO_MEMORY, "%zu bytes of frames cannot be mapped; ask for less memory", self->size);
     self->base = base;
+    self->taken = calloc((self->size + FW_REGION_CHUNK - 1) / FW_REGION_CHUNK, 1);
+    if (!self->taken)
+        return fw_fail(FW_NO_MEMORY, "out of memory");
     if (fcntl(self->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL))
         return fw_fail(FW_UNSUPPORTED, "this kernel cannot seal shared memory against writing; Linux 5.1 or newer can");
     return FW_OK;

@@ -41,7 +41,7 @@ static void the_block_freed_last_is_taken_first(void **state) {
     (void)state;
     fw_buddy buddy;
     assert_ok(fw_buddy_open(&buddy, 16 * UNIT));
-    size_t a, b, c, again;
+    size_t a = 0, b = 0, c = 0, again = 0;
     assert_true(fw_buddy_take(&buddy, 1, &a) && fw_buddy_take(&buddy, 1, &b) && fw_buddy_take(&buddy, 1, &c));
     fw_buddy_give(&buddy, a, 1);
     fw_buddy_give(&buddy, c, 1); /* merges with its free neighbour */
