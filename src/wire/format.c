@@ -6,9 +6,9 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[FW_DTYPE_COUNT] = {
-    [FW_DTYPE_NONE] = { "", 0 }, [FW_BOOL] = { "|b1", 1 }, [FW_U8] = { "|u1", 1 },    [FW_I8] = { "|i1", 1 },
-    [FW_U16] = { "<u2", 2 },     [FW_I16] = { "<i2", 2 },  [FW_U32] = { "<u4", 4 },   [FW_I32] = { "<i4", 4 },
-    [FW_U64] = { "<u8", 8 },     [FW_I64] = { "<i8", 8 },  [FW_F16] = { "<f2", 2 },   [FW_F32] = { "<f4", 4 },
+    [FW_DTYPE_NONE] = { "", 0 }, [FW_BOOL] = { "|b1", 1 }, [FW_U8] = { "|u1", 1 },     [FW_I8] = { "|i1", 1 },
+    [FW_U16] = { "<u2", 2 },     [FW_I16] = { "<i2", 2 },  [FW_U32] = { "<u4", 4 },    [FW_I32] = { "<i4", 4 },
+    [FW_U64] = { "<u8", 8 },     [FW_I64] = { "<i8", 8 },  [FW_F16] = { "<f2", 2 },    [FW_F32] = { "<f4", 4 },
     [FW_F64] = { "<f8", 8 },     [FW_C64] = { "<c8", 8 },  [FW_C128] = { "<c16", 16 },
 };
 
@@ -51,7 +51,10 @@ static const struct {
 };
 
 static const char *const encodings[FW_ENCODING_COUNT] = {
-    [FW_RAW] = "raw", [FW_JPEG] = "jpeg", [FW_PNG] = "png", [FW_TIFF] = "tiff",
+    [FW_RAW] = "raw",
+    [FW_JPEG] = "jpeg",
+    [FW_PNG] = "png",
+    [FW_TIFF] = "tiff",
 };
 
 const char *fw_dtype_name(fw_dtype dtype) {
@@ -105,12 +108,14 @@ bool fw_encoding_find(const char *name, size_t size, fw_encoding *encoding_p) {
 }
 
 fw_status fw_dtype_parse(const char *name, fw_dtype *dtype_p) {
-    if (fw_dtype_find(name, strlen(name), dtype_p)) return FW_OK;
+    if (fw_dtype_find(name, strlen(name), dtype_p))
+        return FW_OK;
     return fw_fail(FW_INVALID, "dtype %s: not one of |b1 |u1 |i1 <u2 <i2 <u4 <i4 <u8 <i8 <f2 <f4 <f8 <c8 <c16", name);
 }
 
 fw_status fw_pixels_parse(const char *name, fw_pixels *pixels_p) {
-    if (fw_pixels_find(name, strlen(name), pixels_p)) return FW_OK;
+    if (fw_pixels_find(name, strlen(name), pixels_p))
+        return FW_OK;
     return fw_fail(FW_INVALID,
                    "format %s: not one of mono8, mono16, rgb, bgr, rgba and bgra with 8 or 16, "
                    "bayer_rggb, bayer_bggr, bayer_gbrg and bayer_grbg with 8 or 16, uyvy, yuyv, nv12",
@@ -118,14 +123,17 @@ fw_status fw_pixels_parse(const char *name, fw_pixels *pixels_p) {
 }
 
 fw_status fw_encoding_parse(const char *name, fw_encoding *encoding_p) {
-    if (fw_encoding_find(name, strlen(name), encoding_p)) return FW_OK;
+    if (fw_encoding_find(name, strlen(name), encoding_p))
+        return FW_OK;
     return fw_fail(FW_INVALID, "encoding %s: not one of raw, jpeg, png, tiff", name);
 }
 
 fw_status fw_shape_size(fw_dtype dtype, uint32_t ndim, const uint64_t *shape, size_t *size_p) {
     size_t size = fw_dtype_size(dtype);
-    if (size == 0) return fw_fail(FW_INVALID, "an array needs a dtype");
-    if (ndim > FW_MAX_DIMS) return fw_fail(FW_INVALID, "%u dimensions: at most %d", ndim, FW_MAX_DIMS);
+    if (size == 0)
+        return fw_fail(FW_INVALID, "an array needs a dtype");
+    if (ndim > FW_MAX_DIMS)
+        return fw_fail(FW_INVALID, "%u dimensions: at most %d", ndim, FW_MAX_DIMS);
     bool empty = false;
     for (uint32_t i = 0; i < ndim; i++) {
         if (shape[i] == 0)
@@ -161,16 +169,18 @@ static fw_status complete_image(fw_format *format) {
     layout kind = pixels_table[format->pixels].layout;
     if (format->width == 0 && format->height == 0 && format->ndim > 0) {
         fw_status status = image_size_from_shape(format);
-        if (status) return status;
+        if (status)
+            return status;
     }
     if (format->width == 0 || format->height == 0)
         return fw_fail(FW_INVALID, "%s of %u x %u pixels: width and height must be at least 1", name, format->width,
                        format->height);
     if (((kind == PAIRS || kind == HALVED) && format->width % 2 != 0) || (kind == HALVED && format->height % 2 != 0))
-        return fw_fail(FW_INVALID, "%s of %u x %u pixels: its colours are shared by neighbours, so %s must be even", name,
-                       format->width, format->height, kind == HALVED ? "width and height" : "the width");
+        return fw_fail(FW_INVALID, "%s of %u x %u pixels: its colours are shared by neighbours, so %s must be even",
+                       name, format->width, format->height, kind == HALVED ? "width and height" : "the width");
 
-    if (format->dtype == FW_DTYPE_NONE) format->dtype = pixels_table[format->pixels].dtype;
+    if (format->dtype == FW_DTYPE_NONE)
+        format->dtype = pixels_table[format->pixels].dtype;
     if (format->dtype != pixels_table[format->pixels].dtype)
         return fw_fail(FW_INVALID, "%s has dtype %s, not %s", name, fw_dtype_name(pixels_table[format->pixels].dtype),
                        fw_dtype_name(format->dtype));
@@ -182,14 +192,17 @@ static fw_status complete_image(fw_format *format) {
         memcpy(format->shape, shape, sizeof shape);
     }
     if (format->ndim != ndim || memcmp(format->shape, shape, ndim * sizeof *shape) != 0)
-        return fw_fail(FW_INVALID, "the shape is not that of %s with %u x %u pixels", name, format->width, format->height);
+        return fw_fail(FW_INVALID, "the shape is not that of %s with %u x %u pixels", name, format->width,
+                       format->height);
     return FW_OK;
 }
 
 static fw_status complete_plain(fw_format *format) {
-    if (format->ndim == 0) return fw_fail(FW_INVALID, "a frame needs pixels with width and height, or dtype with a shape");
+    if (format->ndim == 0)
+        return fw_fail(FW_INVALID, "a frame needs pixels with width and height, or dtype with a shape");
     for (uint32_t i = 0; i < format->ndim && i < FW_MAX_DIMS; i++) {
-        if (format->shape[i] == 0) return fw_fail(FW_INVALID, "a frame has no elements: each extent must be at least 1");
+        if (format->shape[i] == 0)
+            return fw_fail(FW_INVALID, "a frame has no elements: each extent must be at least 1");
     }
     format->width = format->height = 0;
     return FW_OK;
@@ -199,7 +212,8 @@ fw_status fw_format_geometry(fw_format *format, size_t *raw_size_p) {
     if ((unsigned)format->pixels >= FW_PIXELS_COUNT || (unsigned)format->dtype >= FW_DTYPE_COUNT ||
         (unsigned)format->encoding >= FW_ENCODING_COUNT)
         return fw_fail(FW_INVALID, "pixels, dtype or encoding is outside of its enumeration");
-    if (format->ndim > FW_MAX_DIMS) return fw_fail(FW_INVALID, "%u dimensions: at most %d", format->ndim, FW_MAX_DIMS);
+    if (format->ndim > FW_MAX_DIMS)
+        return fw_fail(FW_INVALID, "%u dimensions: at most %d", format->ndim, FW_MAX_DIMS);
     fw_status status = format->pixels == FW_PLAIN ? complete_plain(format) : complete_image(format);
     return status ? status : fw_shape_size(format->dtype, format->ndim, format->shape, raw_size_p);
 }
@@ -208,7 +222,8 @@ fw_status fw_format_complete(fw_format *format) {
     fw_format whole = *format;
     size_t raw_size;
     fw_status status = fw_format_geometry(&whole, &raw_size);
-    if (status) return status;
+    if (status)
+        return status;
     if (whole.encoding == FW_RAW) {
         if (whole.size != 0 && whole.size != raw_size)
             return fw_fail(FW_INVALID, "a raw payload of this shape has %zu bytes, not %zu", raw_size, whole.size);

@@ -8,7 +8,8 @@
 #include "wire/keys.h"
 #include "wire/writer.h"
 
-#define SPAN(text) { text, sizeof text - 1 }
+#define SPAN(text) \
+    { text, sizeof text - 1 }
 
 const fw_span fw_key_names[FW_KEY_COUNT] = {
     [FW_KEY_V] = SPAN("v"),
@@ -53,16 +54,11 @@ const fw_span fw_verdict_names[FW_VERDICT_COUNT] = {
 
 const char *fw_reason_text(fw_reason reason) {
     static const char *const texts[FW_REASON_COUNT] = {
-        [FW_REASON_NONE] = "none",
-        [FW_REASON_PARTS] = "parts",
-        [FW_REASON_STREAM] = "stream",
-        [FW_REASON_HEADER_SIZE] = "header_size",
-        [FW_REASON_MSGPACK] = "msgpack",
-        [FW_REASON_VERSION] = "version",
-        [FW_REASON_FIELD] = "field",
-        [FW_REASON_DTYPE] = "dtype",
-        [FW_REASON_ENCODING] = "encoding",
-        [FW_REASON_SHAPE] = "shape",
+        [FW_REASON_NONE] = "none",         [FW_REASON_PARTS] = "parts",
+        [FW_REASON_STREAM] = "stream",     [FW_REASON_HEADER_SIZE] = "header_size",
+        [FW_REASON_MSGPACK] = "msgpack",   [FW_REASON_VERSION] = "version",
+        [FW_REASON_FIELD] = "field",       [FW_REASON_DTYPE] = "dtype",
+        [FW_REASON_ENCODING] = "encoding", [FW_REASON_SHAPE] = "shape",
         [FW_REASON_PAYLOAD] = "payload",
     };
     return (unsigned)reason < FW_REASON_COUNT ? texts[reason] : "none";
@@ -110,7 +106,8 @@ static void write_shape(fw_writer *writer, const fw_format *format) {
 }
 
 static fw_span format_name(const fw_header *header) {
-    if (header->format.pixels == FW_PLAIN) return header->format_name;
+    if (header->format.pixels == FW_PLAIN)
+        return header->format_name;
     const char *name = fw_pixels_name(header->format.pixels);
     return (fw_span){ name, strlen(name) };
 }
@@ -123,16 +120,20 @@ static uint32_t count_frame_keys(const fw_header *header) {
 }
 
 static void write_frame_keys(fw_writer *writer, const fw_header *header) {
-    if (header->item.size > 0) write_text(writer, FW_KEY_ITEM, header->item);
+    if (header->item.size > 0)
+        write_text(writer, FW_KEY_ITEM, header->item);
     if (header->format.dtype != FW_DTYPE_NONE) {
         write_shape(writer, &header->format);
         fw_span name = format_name(header);
-        if (name.size > 0) write_text(writer, FW_KEY_FORMAT, name);
+        if (name.size > 0)
+            write_text(writer, FW_KEY_FORMAT, name);
         if (header->format.encoding != FW_RAW)
             write_name(writer, FW_KEY_ENCODING, fw_encoding_name(header->format.encoding));
     }
-    if (header->time != 0) write_int(writer, FW_KEY_TIME, header->time);
-    if (header->monotonic != 0) write_int(writer, FW_KEY_MONOTONIC, header->monotonic);
+    if (header->time != 0)
+        write_int(writer, FW_KEY_TIME, header->time);
+    if (header->monotonic != 0)
+        write_int(writer, FW_KEY_MONOTONIC, header->monotonic);
     if (header->meta_count > 0) {
         write_key(writer, FW_KEY_META);
         fw_write_map(writer, header->meta_count);
@@ -159,16 +160,20 @@ static void write_result(fw_writer *writer, const fw_header *header) {
                     count_frame_keys(header));
     write_uint(writer, FW_KEY_SEQ, header->seq);
     write_text(writer, FW_KEY_STATUS, fw_verdict_names[header->verdict]);
-    if (header->error.size > 0) write_text(writer, FW_KEY_ERROR, header->error);
-    if (header->worker.size > 0) write_text(writer, FW_KEY_WORKER, header->worker);
+    if (header->error.size > 0)
+        write_text(writer, FW_KEY_ERROR, header->error);
+    if (header->worker.size > 0)
+        write_text(writer, FW_KEY_WORKER, header->worker);
     write_uint(writer, FW_KEY_ATTEMPT, header->attempt ? header->attempt : 1);
     write_frame_keys(writer, header);
-    if (header->array_count > 0) write_list(writer, FW_KEY_ARRAYS, header->array_count, header->arrays);
+    if (header->array_count > 0)
+        write_list(writer, FW_KEY_ARRAYS, header->array_count, header->arrays);
 }
 
 static void write_end(fw_writer *writer, const fw_header *header) {
     write_start(writer, header, 6 + (header->time != 0));
-    if (header->time != 0) write_int(writer, FW_KEY_TIME, header->time);
+    if (header->time != 0)
+        write_int(writer, FW_KEY_TIME, header->time);
     write_uint(writer, FW_KEY_CAPTURED, header->captured);
     write_uint(writer, FW_KEY_SENT, header->sent);
     write_uint(writer, FW_KEY_DONE, header->done);
@@ -187,29 +192,41 @@ static fw_status check_limits(const fw_header *header) {
     if (header->item.size > FW_ITEM_MAX || header->error.size > FW_ERROR_MAX || header->worker.size > FW_WORKER_MAX ||
         header->format_name.size > FW_FORMAT_NAME_MAX || header->meta.size > FW_META_MAX ||
         header->array_count > FW_RESULT_ARRAYS_MAX || header->stream_count > FW_STREAMS_MAX)
-        return fw_fail(FW_TOO_LARGE, "a header's item (%zu bytes), error (%zu), worker (%zu), meta (%zu), arrays (%u) or "
-                       "streams (%u) is beyond its limit", header->item.size, header->error.size, header->worker.size,
-                       header->meta.size, header->array_count, header->stream_count);
+        return fw_fail(FW_TOO_LARGE,
+                       "a header's item (%zu bytes), error (%zu), worker (%zu), meta (%zu), arrays (%u) or "
+                       "streams (%u) is beyond its limit",
+                       header->item.size, header->error.size, header->worker.size, header->meta.size,
+                       header->array_count, header->stream_count);
     return FW_OK;
 }
 
 fw_status fw_header_pack(const fw_header *header, uint8_t *out, size_t room, size_t *size_p) {
     fw_status status = check_limits(header);
-    if (status) return status;
+    if (status)
+        return status;
     fw_writer writer = { .out = out, .room = room < FW_HEADER_MAX ? room : FW_HEADER_MAX };
     switch (header->kind) {
-    case FW_KIND_FRAME: write_frame(&writer, header); break;
-    case FW_KIND_RESULT: write_result(&writer, header); break;
-    case FW_KIND_END: write_end(&writer, header); break;
-    default: return fw_fail(FW_INVALID, "a header needs a kind");
+    case FW_KIND_FRAME:
+        write_frame(&writer, header);
+        break;
+    case FW_KIND_RESULT:
+        write_result(&writer, header);
+        break;
+    case FW_KIND_END:
+        write_end(&writer, header);
+        break;
+    default:
+        return fw_fail(FW_INVALID, "a header needs a kind");
     }
-    if (writer.full) return fw_fail(FW_TOO_LARGE, "a header needs more than %zu bytes", writer.room);
+    if (writer.full)
+        return fw_fail(FW_TOO_LARGE, "a header needs more than %zu bytes", writer.room);
     *size_p = writer.size;
     return FW_OK;
 }
 
 static fw_status written(const fw_writer *writer, size_t *size_p) {
-    if (writer->full) return fw_fail(FW_TOO_LARGE, "a header's list needs more than %zu bytes", writer->room);
+    if (writer->full)
+        return fw_fail(FW_TOO_LARGE, "a header's list needs more than %zu bytes", writer->room);
     *size_p = writer->size;
     return FW_OK;
 }
@@ -219,7 +236,8 @@ fw_status fw_array_pack(const fw_array *array, uint8_t *out, size_t room, size_t
         return fw_fail(FW_INVALID, "an array's name is 1 to 128 bytes of UTF-8 without control characters");
     size_t size;
     fw_status status = fw_shape_size(array->format.dtype, array->format.ndim, array->format.shape, &size);
-    if (status) return status;
+    if (status)
+        return status;
     fw_writer writer = { .out = out, .room = room };
     fw_write_map(&writer, 3);
     write_text(&writer, FW_KEY_NAME, array->name);

@@ -41,7 +41,7 @@ typedef struct fw_header {
     int64_t monotonic;   /* CLOCK_MONOTONIC ns; 0: not said */
 
     /* frame; a result repeats the frame's, so that its line can be written from it alone */
-    fw_format format;    /* a result that does not say it: dtype FW_DTYPE_NONE. Unpacked: size is that of the raw pixels,
+    fw_format format; /* a result that does not say it: dtype FW_DTYPE_NONE. Unpacked: size is that of the raw pixels,
                             or 0 for other encodings until fw_message_check() has seen the payload */
     fw_span format_name; /* a pixel format that this version does not know: the frame is a plain array then */
     fw_span meta;        /* packed pairs, without the map's head */
@@ -51,14 +51,14 @@ typedef struct fw_header {
     fw_verdict verdict;
     fw_span error;
     fw_span worker;
-    uint32_t attempt;    /* from 1; 0 packs as 1 */
+    uint32_t attempt; /* from 1; 0 packs as 1 */
     uint32_t array_count;
-    fw_span arrays;      /* packed, without the list's head: fw_array_pack(), fw_array_next() */
+    fw_span arrays; /* packed, without the list's head: fw_array_pack(), fw_array_next() */
 
     /* end: the account, and the sender's streams that are still open */
     uint64_t captured, sent, done, dead, dropped;
     uint32_t stream_count;
-    fw_span streams;     /* packed, without the list's head: fw_stream_pack(), fw_stream_next() */
+    fw_span streams; /* packed, without the list's head: fw_stream_pack(), fw_stream_next() */
 } fw_header;
 
 /* Why a message was refused: what receivers count by. */
@@ -72,8 +72,8 @@ typedef enum fw_reason {
     FW_REASON_FIELD,       /* a required key is missing, or has the wrong type or range */
     FW_REASON_DTYPE,
     FW_REASON_ENCODING,
-    FW_REASON_SHAPE,       /* shape x dtype overflows, or does not fit the format */
-    FW_REASON_PAYLOAD,     /* a payload's length, or a result's value */
+    FW_REASON_SHAPE,   /* shape x dtype overflows, or does not fit the format */
+    FW_REASON_PAYLOAD, /* a payload's length, or a result's value */
     FW_REASON_COUNT
 } fw_reason;
 

@@ -10,14 +10,16 @@ static fw_status refuse(fw_reason *reason_p, fw_reason reason) {
 }
 
 static fw_status check_count(size_t count, size_t wanted, const char *kind, fw_reason *reason_p) {
-    if (count == wanted) return FW_OK;
+    if (count == wanted)
+        return FW_OK;
     fw_fail(FW_BAD_MESSAGE, "a %s of %zu parts, not %zu", kind, count, wanted);
     return refuse(reason_p, FW_REASON_PARTS);
 }
 
 static fw_status check_frame(const fw_part *parts, size_t count, fw_header *header, fw_reason *reason_p) {
     fw_status status = check_count(count, 3, "frame", reason_p);
-    if (status) return status;
+    if (status)
+        return status;
     size_t size = parts[2].size;
     if (header->format.encoding == FW_RAW && size != header->format.size) {
         fw_fail(FW_BAD_MESSAGE, "a raw payload of %zu bytes, where shape and dtype say %zu", size, header->format.size);
@@ -44,8 +46,10 @@ static fw_status check_value(const fw_part *part, fw_reason *reason_p) {
 
 static fw_status check_result(const fw_part *parts, size_t count, const fw_header *header, fw_reason *reason_p) {
     fw_status status = check_count(count, 3 + (size_t)header->array_count, "result", reason_p);
-    if (!status) status = check_value(&parts[2], reason_p);
-    if (status) return status;
+    if (!status)
+        status = check_value(&parts[2], reason_p);
+    if (status)
+        return status;
     size_t total = parts[2].size;
     fw_span list = header->arrays;
     fw_array array;
@@ -57,7 +61,8 @@ static fw_status check_result(const fw_part *parts, size_t count, const fw_heade
         }
         total += parts[i].size;
     }
-    if (total <= FW_RESULT_MAX) return FW_OK;
+    if (total <= FW_RESULT_MAX)
+        return FW_OK;
     fw_fail(FW_BAD_MESSAGE, "a result of %zu bytes: at most %zu", total, FW_RESULT_MAX);
     return refuse(reason_p, FW_REASON_PAYLOAD);
 }
@@ -73,11 +78,16 @@ fw_status fw_message_check(const fw_part *parts, size_t count, fw_header *header
         return refuse(reason_p, FW_REASON_STREAM);
     }
     fw_status status = fw_header_unpack(parts[1].data, parts[1].size, header, reason_p);
-    if (status) return status;
+    if (status)
+        return status;
     switch (header->kind) {
-    case FW_KIND_FRAME: return check_frame(parts, count, header, reason_p);
-    case FW_KIND_RESULT: return check_result(parts, count, header, reason_p);
-    case FW_KIND_END: return check_count(count, FW_PARTS_BEFORE_PAYLOAD, "end", reason_p);
-    default: return FW_OK;
+    case FW_KIND_FRAME:
+        return check_frame(parts, count, header, reason_p);
+    case FW_KIND_RESULT:
+        return check_result(parts, count, header, reason_p);
+    case FW_KIND_END:
+        return check_count(count, FW_PARTS_BEFORE_PAYLOAD, "end", reason_p);
+    default:
+        return FW_OK;
     }
 }

@@ -20,9 +20,11 @@ typedef struct clean {
 
 static fw_status clean_up(const char *text, size_t size, clean *out) {
     *out = (clean){ .text = text, .size = size };
-    if (fw_utf8_valid(text, size)) return FW_OK;
+    if (fw_utf8_valid(text, size))
+        return FW_OK;
     out->spare = fw_percent_utf8(text, size);
-    if (!out->spare) return fw_fail(FW_NO_MEMORY, "meta: no memory for %zu bytes of text", size);
+    if (!out->spare)
+        return fw_fail(FW_NO_MEMORY, "meta: no memory for %zu bytes of text", size);
     out->text = out->spare;
     out->size = strlen(out->spare);
     return FW_OK;
@@ -30,11 +32,14 @@ static fw_status clean_up(const char *text, size_t size, clean *out) {
 
 /* Room for extra bytes more. */
 static fw_status grow(fw_meta *self, size_t extra) {
-    if (self->room - self->size >= extra) return FW_OK;
+    if (self->room - self->size >= extra)
+        return FW_OK;
     size_t room = self->room ? self->room : 128;
-    while (room - self->size < extra) room *= 2;
+    while (room - self->size < extra)
+        room *= 2;
     uint8_t *packed = realloc(self->packed, room);
-    if (!packed) return fw_fail(FW_NO_MEMORY, "meta: no memory for %zu bytes", room);
+    if (!packed)
+        return fw_fail(FW_NO_MEMORY, "meta: no memory for %zu bytes", room);
     self->packed = packed;
     self->room = room;
     return FW_OK;
@@ -46,12 +51,14 @@ typedef struct pair {
 } pair;
 
 static pair find(const fw_meta *self, const char *key, size_t key_size) {
-    if (self->count == 0) return (pair){ 0 };
+    if (self->count == 0)
+        return (pair){ 0 };
     fw_reader reader = { self->packed, self->packed + self->size };
     while (reader.at < reader.end) {
         const uint8_t *start = reader.at;
         fw_token token;
-        if (!fw_read(&reader, &token) || !fw_skip(&reader, 1, FW_HEADER_RULES)) break;
+        if (!fw_read(&reader, &token) || !fw_skip(&reader, 1, FW_HEADER_RULES))
+            break;
         if (token.size == key_size && memcmp(token.data, key, key_size) == 0)
             return (pair){ (size_t)(start - self->packed), (size_t)(reader.at - start) };
     }
@@ -62,10 +69,12 @@ static pair find(const fw_meta *self, const char *key, size_t key_size) {
 static fw_status put(fw_meta *self, const char *key, size_t key_size, const uint8_t *value, size_t value_size,
                      bool is_text) {
     if (key_size > FW_META_MAX || value_size > FW_META_MAX)
-        return fw_fail(FW_TOO_LARGE, "meta: a pair of %zu bytes: all of it may take %zu", key_size + value_size, FW_META_MAX);
+        return fw_fail(FW_TOO_LARGE, "meta: a pair of %zu bytes: all of it may take %zu", key_size + value_size,
+                       FW_META_MAX);
     size_t most = HEAD_MAX + key_size + HEAD_MAX + value_size;
     fw_status status = grow(self, most);
-    if (status) return status;
+    if (status)
+        return status;
 
     fw_writer writer = { .out = self->packed + self->size, .room = most };
     fw_write_text(&writer, key, key_size);
@@ -79,17 +88,18 @@ static fw_status put(fw_meta *self, const char *key, size_t key_size, const uint
         return fw_fail(FW_TOO_LARGE, "meta: %zu bytes with key %.*s: at most %zu", self->size - old.size + writer.size,
                        (int)(key_size < 64 ? key_size : 64), key, FW_META_MAX);
     if (old.size > 0)
-        memmove(self->packed + old.at, self->packed + old.at + old.size,
-                self->size - old.at - old.size + writer.size);
+        memmove(self->packed + old.at, self->packed + old.at + old.size, self->size - old.at - old.size + writer.size);
     self->size += writer.size - old.size;
-    if (old.size == 0) self->count++;
+    if (old.size == 0)
+        self->count++;
     return FW_OK;
 }
 
 static fw_status put_clean(fw_meta *self, const char *key, const uint8_t *value, size_t value_size, bool is_text) {
     clean name;
     fw_status status = clean_up(key, strlen(key), &name);
-    if (status) return status;
+    if (status)
+        return status;
     status = put(self, name.text, name.size, value, value_size, is_text);
     free(name.spare);
     return status;
@@ -98,7 +108,8 @@ static fw_status put_clean(fw_meta *self, const char *key, const uint8_t *value,
 fw_status fw_meta_text(fw_meta *self, const char *key, const char *text, size_t size) {
     clean value;
     fw_status status = clean_up(text, size, &value);
-    if (status) return status;
+    if (status)
+        return status;
     status = put_clean(self, key, (const uint8_t *)value.text, value.size, true);
     free(value.spare);
     return status;
@@ -119,20 +130,24 @@ fw_status fw_meta_float(fw_meta *self, const char *key, double value) {
 }
 
 fw_status fw_meta_join(fw_meta *self, const fw_meta *other) {
-    if (other->count == 0) return FW_OK;
+    if (other->count == 0)
+        return FW_OK;
     fw_meta whole = { .size = self->size, .room = self->size, .count = self->count };
     fw_status status = FW_OK;
     if (self->size > 0) {
         whole.packed = malloc(self->size);
-        if (!whole.packed) return fw_fail(FW_NO_MEMORY, "meta: no memory for %zu bytes", self->size);
+        if (!whole.packed)
+            return fw_fail(FW_NO_MEMORY, "meta: no memory for %zu bytes", self->size);
         memcpy(whole.packed, self->packed, self->size);
     }
     fw_reader reader = { other->packed, other->packed + other->size };
     while (!status && reader.at < reader.end) {
         fw_token key;
-        if (!fw_read(&reader, &key)) break;
+        if (!fw_read(&reader, &key))
+            break;
         const uint8_t *value = reader.at;
-        if (!fw_skip(&reader, 1, FW_HEADER_RULES)) break;
+        if (!fw_skip(&reader, 1, FW_HEADER_RULES))
+            break;
         status = put(&whole, (const char *)key.data, key.size, value, (size_t)(reader.at - value), false);
     }
     if (status) {

@@ -11,7 +11,7 @@
 typedef struct fw_meta {
     uint8_t *packed; /* pairs, msgpack, without the map's own head */
     size_t size, room;
-    uint32_t count;  /* pairs */
+    uint32_t count; /* pairs */
 } fw_meta;
 
 #define FW_META_MAX ((size_t)32 << 10) /* of the packed pairs: a result repeats them, and has more to say */

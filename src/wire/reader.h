@@ -47,7 +47,7 @@ bool fw_read(fw_reader *self, fw_token *token);
 /* Which values fw_skip() lets pass. */
 typedef enum fw_rules {
     FW_HEADER_RULES, /* text is UTF-8, keys are text or bytes, no ext */
-    FW_VALUE_RULES   /* keys are no arrays, maps or ext */
+    FW_VALUE_RULES   /* keys are no arrays, maps or ext; ext types are the applications' own, 0 to 127 */
 } fw_rules;
 
 /* Step over one whole value that nests arrays and maps at most depth deep. False where it breaks a rule. */

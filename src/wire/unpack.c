@@ -23,7 +23,8 @@ typedef struct unpacking {
 static fw_header_key find_key(const fw_token *name, fw_header_key hint) {
     for (unsigned i = 0; i < FW_KEY_COUNT; i++) {
         fw_header_key key = (hint + i) % FW_KEY_COUNT;
-        if (fw_key_names[key].size == name->size && memcmp(fw_key_names[key].data, name->data, name->size) == 0) return key;
+        if (fw_key_names[key].size == name->size && memcmp(fw_key_names[key].data, name->data, name->size) == 0)
+            return key;
     }
     return FW_KEY_COUNT;
 }
@@ -31,12 +32,14 @@ static fw_header_key find_key(const fw_token *name, fw_header_key hint) {
 /* Step over one map, checking the rules of a header, and note where known keys have their values: the last one counts. */
 static bool scan_map(fw_reader *reader, unsigned depth, const uint8_t *values[FW_KEY_COUNT]) {
     fw_token map;
-    if (!fw_read(reader, &map) || map.kind != FW_TOKEN_MAP) return false;
+    if (!fw_read(reader, &map) || map.kind != FW_TOKEN_MAP)
+        return false;
     memset(values, 0, FW_KEY_COUNT * sizeof *values);
     fw_header_key hint = FW_KEY_V;
     for (uint32_t i = 0; i < map.size; i++) {
         fw_token name;
-        if (!fw_read(reader, &name)) return false;
+        if (!fw_read(reader, &name))
+            return false;
         if (name.kind == FW_TOKEN_TEXT) {
             fw_header_key key = find_key(&name, hint);
             if (key < FW_KEY_COUNT) {
@@ -48,7 +51,8 @@ static bool scan_map(fw_reader *reader, unsigned depth, const uint8_t *values[FW
         } else if (name.kind != FW_TOKEN_BYTES) {
             return false;
         }
-        if (!fw_skip(reader, depth - 1, FW_HEADER_RULES)) return false;
+        if (!fw_skip(reader, depth - 1, FW_HEADER_RULES))
+            return false;
     }
     return true;
 }
@@ -67,7 +71,8 @@ static fw_status missing(unpacking *self, fw_header_key key) {
 
 static fw_status take_uint(unpacking *self, fw_header_key key, bool required, uint64_t least, uint64_t most,
                            uint64_t *value_p) {
-    if (!self->values[key]) return required ? missing(self, key) : FW_OK;
+    if (!self->values[key])
+        return required ? missing(self, key) : FW_OK;
     fw_reader rest;
     fw_token token = token_at(self, self->values[key], &rest);
     if (token.kind != FW_TOKEN_UINT || token.uint < least || token.uint > most)
@@ -78,7 +83,8 @@ static fw_status take_uint(unpacking *self, fw_header_key key, bool required, ui
 }
 
 static fw_status take_int(unpacking *self, fw_header_key key, int64_t *value_p) {
-    if (!self->values[key]) return FW_OK;
+    if (!self->values[key])
+        return FW_OK;
     fw_reader rest;
     fw_token token = token_at(self, self->values[key], &rest);
     if (token.kind == FW_TOKEN_INT || (token.kind == FW_TOKEN_UINT && token.uint <= INT64_MAX)) {
@@ -89,25 +95,28 @@ static fw_status take_int(unpacking *self, fw_header_key key, int64_t *value_p) 
 }
 
 static fw_status take_text(unpacking *self, fw_header_key key, bool required, size_t most, fw_span *text_p) {
-    if (!self->values[key]) return required ? missing(self, key) : FW_OK;
+    if (!self->values[key])
+        return required ? missing(self, key) : FW_OK;
     fw_reader rest;
     fw_token token = token_at(self, self->values[key], &rest);
     if (token.kind != FW_TOKEN_TEXT || token.size > most)
-        return REFUSE(self, FW_REASON_FIELD, "header: %s is not a text of at most %zu bytes", fw_key_names[key].data, most);
+        return REFUSE(self, FW_REASON_FIELD, "header: %s is not a text of at most %zu bytes", fw_key_names[key].data,
+                      most);
     *text_p = (fw_span){ (const char *)token.data, token.size };
     return FW_OK;
 }
 
 /* An array or a map, without its head. */
-static fw_status take_container(unpacking *self, fw_header_key key, fw_token_kind kind, uint32_t most, uint32_t *count_p,
-                                fw_span *packed_p) {
+static fw_status take_container(unpacking *self, fw_header_key key, fw_token_kind kind, uint32_t most,
+                                uint32_t *count_p, fw_span *packed_p) {
     fw_reader rest;
     fw_token token = token_at(self, self->values[key], &rest);
     if (token.kind != kind || token.size > most)
         return REFUSE(self, FW_REASON_FIELD, "header: %s is not %s of at most %u", fw_key_names[key].data,
                       kind == FW_TOKEN_MAP ? "a map" : "a list", most);
     fw_reader after = { self->values[key], self->end };
-    if (!fw_skip(&after, NESTING_MAX, FW_HEADER_RULES)) return REFUSE(self, FW_REASON_MSGPACK, "header: cut short");
+    if (!fw_skip(&after, NESTING_MAX, FW_HEADER_RULES))
+        return REFUSE(self, FW_REASON_MSGPACK, "header: cut short");
     *count_p = token.size;
     *packed_p = (fw_span){ (const char *)rest.at, (size_t)(after.at - rest.at) };
     return FW_OK;
@@ -121,9 +130,11 @@ static fw_status take_shape(unpacking *self, const uint8_t *value, fw_format *fo
     for (uint32_t i = 0; good && i < list.size; i++) {
         fw_token extent = { 0 };
         good = fw_read(&rest, &extent) && extent.kind == FW_TOKEN_UINT;
-        if (good && i < FW_MAX_DIMS) format->shape[i] = extent.uint;
+        if (good && i < FW_MAX_DIMS)
+            format->shape[i] = extent.uint;
     }
-    if (!good) return REFUSE(self, FW_REASON_FIELD, "header: shape is not a list of integers from 0");
+    if (!good)
+        return REFUSE(self, FW_REASON_FIELD, "header: shape is not a list of integers from 0");
     format->ndim = list.size;
     return FW_OK;
 }
@@ -136,23 +147,32 @@ typedef struct geometry_text {
 static fw_status take_geometry(unpacking *self, bool required, geometry_text *text) {
     fw_header *header = self->header;
     fw_status status = take_text(self, FW_KEY_DTYPE, required, SIZE_MAX, &text->dtype);
-    if (!status) status = take_text(self, FW_KEY_FORMAT, false, FW_FORMAT_NAME_MAX, &header->format_name);
-    if (!status) status = take_text(self, FW_KEY_ENCODING, false, SIZE_MAX, &text->encoding);
-    if (status) return status;
+    if (!status)
+        status = take_text(self, FW_KEY_FORMAT, false, FW_FORMAT_NAME_MAX, &header->format_name);
+    if (!status)
+        status = take_text(self, FW_KEY_ENCODING, false, SIZE_MAX, &text->encoding);
+    if (status)
+        return status;
     if (!self->values[FW_KEY_SHAPE] != !self->values[FW_KEY_DTYPE] || (required && !self->values[FW_KEY_SHAPE]))
         return missing(self, self->values[FW_KEY_SHAPE] ? FW_KEY_DTYPE : FW_KEY_SHAPE);
-    return self->values[FW_KEY_SHAPE] ? take_shape(self, self->values[FW_KEY_SHAPE], &header->format) : FW_OK;
+    if (self->values[FW_KEY_SHAPE])
+        return take_shape(self, self->values[FW_KEY_SHAPE], &header->format);
+    header->format_name = (fw_span){ 0 }; /* a result that repeats no frame */
+    return FW_OK;
 }
 
 static fw_status find_dtype(unpacking *self, fw_span name, fw_dtype *dtype_p) {
-    if (fw_dtype_find(name.data, name.size, dtype_p)) return FW_OK;
-    return REFUSE(self, FW_REASON_DTYPE, "header: dtype %.*s is not known", (int)(name.size < 64 ? name.size : 64), name.data);
+    if (fw_dtype_find(name.data, name.size, dtype_p))
+        return FW_OK;
+    return REFUSE(self, FW_REASON_DTYPE, "header: dtype %.*s is not known", (int)(name.size < 64 ? name.size : 64),
+                  name.data);
 }
 
 static fw_status check_geometry(unpacking *self, const geometry_text *text) {
     fw_header *header = self->header;
     fw_status status = find_dtype(self, text->dtype, &header->format.dtype);
-    if (status) return status;
+    if (status)
+        return status;
     if (self->values[FW_KEY_ENCODING] &&
         !fw_encoding_find(text->encoding.data, text->encoding.size, &header->format.encoding))
         return REFUSE(self, FW_REASON_ENCODING, "header: encoding %.*s is not known",
@@ -164,7 +184,8 @@ static fw_status check_geometry(unpacking *self, const geometry_text *text) {
         *self->reason_p = FW_REASON_SHAPE;
         return FW_BAD_MESSAGE; /* the cause stands */
     }
-    if (header->format.encoding == FW_RAW) header->format.size = raw_size;
+    if (header->format.encoding == FW_RAW)
+        header->format.size = raw_size;
     return FW_OK;
 }
 
@@ -172,10 +193,14 @@ static fw_status check_geometry(unpacking *self, const geometry_text *text) {
 static fw_status take_frame_keys(unpacking *self) {
     fw_header *header = self->header;
     fw_status status = take_uint(self, FW_KEY_EPOCH, true, 0, UINT64_MAX, &header->epoch);
-    if (!status) status = take_uint(self, FW_KEY_SEQ, true, 0, UINT64_MAX, &header->seq);
-    if (!status) status = take_text(self, FW_KEY_ITEM, false, FW_ITEM_MAX, &header->item);
-    if (!status) status = take_int(self, FW_KEY_TIME, &header->time);
-    if (!status) status = take_int(self, FW_KEY_MONOTONIC, &header->monotonic);
+    if (!status)
+        status = take_uint(self, FW_KEY_SEQ, true, 0, UINT64_MAX, &header->seq);
+    if (!status)
+        status = take_text(self, FW_KEY_ITEM, false, FW_ITEM_MAX, &header->item);
+    if (!status)
+        status = take_int(self, FW_KEY_TIME, &header->time);
+    if (!status)
+        status = take_int(self, FW_KEY_MONOTONIC, &header->monotonic);
     if (!status && self->values[FW_KEY_META])
         status = take_container(self, FW_KEY_META, FW_TOKEN_MAP, UINT32_MAX, &header->meta_count, &header->meta);
     return status;
@@ -184,7 +209,8 @@ static fw_status take_frame_keys(unpacking *self) {
 static fw_status take_frame(unpacking *self) {
     geometry_text text = { 0 };
     fw_status status = take_frame_keys(self);
-    if (!status) status = take_geometry(self, true, &text);
+    if (!status)
+        status = take_geometry(self, true, &text);
     return status ? status : check_geometry(self, &text);
 }
 
@@ -194,9 +220,12 @@ static fw_status take_array(unpacking *self, fw_reader *list, fw_array *array, f
     if (!scan_map(list, NESTING_MAX, element.values))
         return REFUSE(self, FW_REASON_FIELD, "header: an element of arrays is not a map");
     fw_status status = take_text(&element, FW_KEY_NAME, true, SIZE_MAX, &array->name);
-    if (!status) status = take_text(&element, FW_KEY_DTYPE, true, SIZE_MAX, dtype_p);
-    if (!status && !element.values[FW_KEY_SHAPE]) status = missing(&element, FW_KEY_SHAPE);
-    if (!status) status = take_shape(&element, element.values[FW_KEY_SHAPE], &array->format);
+    if (!status)
+        status = take_text(&element, FW_KEY_DTYPE, true, SIZE_MAX, dtype_p);
+    if (!status && !element.values[FW_KEY_SHAPE])
+        status = missing(&element, FW_KEY_SHAPE);
+    if (!status)
+        status = take_shape(&element, element.values[FW_KEY_SHAPE], &array->format);
     if (!status && !fw_stream_name_valid(array->name.data, array->name.size))
         status = REFUSE(self, FW_REASON_FIELD,
                         "header: an array's name is not 1 to 128 bytes of UTF-8 without control characters");
@@ -206,21 +235,25 @@ static fw_status take_array(unpacking *self, fw_reader *list, fw_array *array, f
 /* All types first, then all names and sizes, so that the reason does not depend on the order of arrays. */
 static fw_status take_arrays(unpacking *self) {
     fw_header *header = self->header;
-    if (!self->values[FW_KEY_ARRAYS]) return FW_OK;
+    if (!self->values[FW_KEY_ARRAYS])
+        return FW_OK;
     fw_status status = take_container(self, FW_KEY_ARRAYS, FW_TOKEN_ARRAY, FW_RESULT_ARRAYS_MAX, &header->array_count,
                                       &header->arrays);
-    if (status) return status;
+    if (status)
+        return status;
     fw_span names[FW_RESULT_ARRAYS_MAX];
     fw_reader list = { (const uint8_t *)header->arrays.data, self->end };
     for (uint32_t i = 0; i < header->array_count; i++) {
         fw_array array = { 0 };
         fw_span dtype;
         status = take_array(self, &list, &array, &dtype);
-        if (status) return status;
+        if (status)
+            return status;
         names[i] = array.name;
         for (uint32_t j = 0; j < i; j++) {
             if (names[j].size == names[i].size && memcmp(names[j].data, names[i].data, names[i].size) == 0)
-                return REFUSE(self, FW_REASON_FIELD, "header: two arrays are called %.*s", (int)names[i].size, names[i].data);
+                return REFUSE(self, FW_REASON_FIELD, "header: two arrays are called %.*s", (int)names[i].size,
+                              names[i].data);
         }
     }
     return FW_OK;
@@ -232,8 +265,10 @@ static fw_status check_arrays(unpacking *self) {
         fw_array array = { 0 };
         fw_span dtype = { 0 };
         fw_status status = take_array(self, &list, &array, &dtype);
-        if (!status) status = find_dtype(self, dtype, &array.format.dtype);
-        if (status) return status;
+        if (!status)
+            status = find_dtype(self, dtype, &array.format.dtype);
+        if (status)
+            return status;
         if (fw_shape_size(array.format.dtype, array.format.ndim, array.format.shape, &array.format.size)) {
             *self->reason_p = FW_REASON_SHAPE;
             return FW_BAD_MESSAGE;
@@ -245,7 +280,8 @@ static fw_status check_arrays(unpacking *self) {
 static fw_status take_verdict(unpacking *self) {
     fw_span text = { 0 };
     fw_status status = take_text(self, FW_KEY_STATUS, true, SIZE_MAX, &text);
-    if (status) return status;
+    if (status)
+        return status;
     for (fw_verdict i = FW_DONE; i < FW_VERDICT_COUNT; i++) {
         if (fw_verdict_names[i].size == text.size && memcmp(fw_verdict_names[i].data, text.data, text.size) == 0) {
             self->header->verdict = i;
@@ -260,29 +296,44 @@ static fw_status take_result(unpacking *self) {
     geometry_text text = { 0 };
     uint64_t attempt = 1;
     fw_status status = take_frame_keys(self);
-    if (!status) status = take_verdict(self);
-    if (!status) status = take_text(self, FW_KEY_ERROR, false, FW_ERROR_MAX, &header->error);
-    if (!status) status = take_text(self, FW_KEY_WORKER, false, FW_WORKER_MAX, &header->worker);
-    if (!status) status = take_uint(self, FW_KEY_ATTEMPT, false, 1, UINT32_MAX, &attempt);
-    if (!status) status = take_geometry(self, false, &text);
-    if (!status) status = take_arrays(self);
+    if (!status)
+        status = take_verdict(self);
+    if (!status)
+        status = take_text(self, FW_KEY_ERROR, false, FW_ERROR_MAX, &header->error);
+    if (!status)
+        status = take_text(self, FW_KEY_WORKER, false, FW_WORKER_MAX, &header->worker);
+    if (!status)
+        status = take_uint(self, FW_KEY_ATTEMPT, false, 1, UINT32_MAX, &attempt);
+    if (!status)
+        status = take_geometry(self, false, &text);
+    if (!status)
+        status = take_arrays(self);
     header->attempt = (uint32_t)attempt;
-    if (!status && self->values[FW_KEY_SHAPE]) status = check_geometry(self, &text);
+    if (!status && self->values[FW_KEY_SHAPE])
+        status = check_geometry(self, &text);
     return status ? status : check_arrays(self);
 }
 
 static fw_status take_end(unpacking *self) {
     fw_header *header = self->header;
     fw_status status = take_uint(self, FW_KEY_EPOCH, true, 0, UINT64_MAX, &header->epoch);
-    if (!status) status = take_int(self, FW_KEY_TIME, &header->time);
-    if (!status) status = take_uint(self, FW_KEY_CAPTURED, true, 0, UINT64_MAX, &header->captured);
-    if (!status) status = take_uint(self, FW_KEY_SENT, false, 0, UINT64_MAX, &header->sent);
-    if (!status) status = take_uint(self, FW_KEY_DONE, false, 0, UINT64_MAX, &header->done);
-    if (!status) status = take_uint(self, FW_KEY_DEAD, false, 0, UINT64_MAX, &header->dead);
-    if (!status) status = take_uint(self, FW_KEY_DROPPED, false, 0, UINT64_MAX, &header->dropped);
-    if (!status && !self->values[FW_KEY_STREAMS]) status = missing(self, FW_KEY_STREAMS);
     if (!status)
-        status = take_container(self, FW_KEY_STREAMS, FW_TOKEN_ARRAY, FW_STREAMS_MAX, &header->stream_count, &header->streams);
+        status = take_int(self, FW_KEY_TIME, &header->time);
+    if (!status)
+        status = take_uint(self, FW_KEY_CAPTURED, true, 0, UINT64_MAX, &header->captured);
+    if (!status)
+        status = take_uint(self, FW_KEY_SENT, false, 0, UINT64_MAX, &header->sent);
+    if (!status)
+        status = take_uint(self, FW_KEY_DONE, false, 0, UINT64_MAX, &header->done);
+    if (!status)
+        status = take_uint(self, FW_KEY_DEAD, false, 0, UINT64_MAX, &header->dead);
+    if (!status)
+        status = take_uint(self, FW_KEY_DROPPED, false, 0, UINT64_MAX, &header->dropped);
+    if (!status && !self->values[FW_KEY_STREAMS])
+        status = missing(self, FW_KEY_STREAMS);
+    if (!status)
+        status = take_container(self, FW_KEY_STREAMS, FW_TOKEN_ARRAY, FW_STREAMS_MAX, &header->stream_count,
+                                &header->streams);
     fw_reader list = { (const uint8_t *)header->streams.data, self->end };
     for (uint32_t i = 0; !status && i < header->stream_count; i++) {
         fw_token name = { 0 };
@@ -295,7 +346,8 @@ static fw_status take_end(unpacking *self) {
 
 static fw_kind find_kind(fw_span text) {
     for (fw_kind i = FW_KIND_FRAME; i < FW_KIND_COUNT; i++) {
-        if (fw_kind_names[i].size == text.size && memcmp(fw_kind_names[i].data, text.data, text.size) == 0) return i;
+        if (fw_kind_names[i].size == text.size && memcmp(fw_kind_names[i].data, text.data, text.size) == 0)
+            return i;
     }
     return FW_KIND_UNKNOWN;
 }
@@ -312,23 +364,30 @@ fw_status fw_header_unpack(const uint8_t *bytes, size_t size, fw_header *header,
 
     uint64_t version = 0;
     fw_status status = take_uint(&self, FW_KEY_V, true, 0, UINT64_MAX, &version);
-    if (status) return status;
+    if (status)
+        return status;
     if (version != FW_WIRE_VERSION)
         return REFUSE(&self, FW_REASON_VERSION, "header: version %llu of the wire format; this side speaks %d",
                       (unsigned long long)version, FW_WIRE_VERSION);
     status = take_text(&self, FW_KEY_KIND, true, SIZE_MAX, &header->kind_text);
-    if (status) return status;
+    if (status)
+        return status;
     header->kind = find_kind(header->kind_text);
     switch (header->kind) {
-    case FW_KIND_FRAME: return take_frame(&self);
-    case FW_KIND_RESULT: return take_result(&self);
-    case FW_KIND_END: return take_end(&self);
-    default: return FW_OK;
+    case FW_KIND_FRAME:
+        return take_frame(&self);
+    case FW_KIND_RESULT:
+        return take_result(&self);
+    case FW_KIND_END:
+        return take_end(&self);
+    default:
+        return FW_OK;
     }
 }
 
 bool fw_array_next(fw_span *arrays, fw_array *array) {
-    if (arrays->size == 0) return false;
+    if (arrays->size == 0)
+        return false;
     fw_header header;
     fw_reason reason;
     unpacking self = { .end = (const uint8_t *)arrays->data + arrays->size, .header = &header, .reason_p = &reason };
@@ -345,7 +404,8 @@ bool fw_array_next(fw_span *arrays, fw_array *array) {
 bool fw_stream_next(fw_span *streams, fw_span *name) {
     fw_reader list = { (const uint8_t *)streams->data, (const uint8_t *)streams->data + streams->size };
     fw_token token;
-    if (streams->size == 0 || !fw_read(&list, &token) || token.kind != FW_TOKEN_TEXT) return false;
+    if (streams->size == 0 || !fw_read(&list, &token) || token.kind != FW_TOKEN_TEXT)
+        return false;
     *name = (fw_span){ (const char *)token.data, token.size };
     *streams = (fw_span){ (const char *)list.at, (size_t)(list.end - list.at) };
     return true;

@@ -10,7 +10,8 @@ static int put(void *data, const char *bytes, size_t size) {
         self->full = true;
         return -1;
     }
-    if (size > 0) memcpy(self->out + self->size, bytes, size);
+    if (size > 0)
+        memcpy(self->out + self->size, bytes, size);
     self->size += size;
     return 0;
 }
