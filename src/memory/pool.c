@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "memory/buddy.h"
-#include "memory/region.h"
 
 #define BUDGET_MIN ((size_t)64 << 10)
 
@@ -71,6 +70,10 @@ static void destroy(fw_pool *self) {
 
 size_t fw_pool_largest(const fw_pool *self) {
     return FW_BUDDY_UNIT << self->buddy.top;
+}
+
+const fw_region *fw_pool_region(const fw_pool *self) {
+    return &self->region;
 }
 
 /* A slot that has no block; a new one only when more slots are out or on stacks than ever before. */

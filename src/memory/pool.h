@@ -16,6 +16,8 @@
 #include <framewire/status.h>
 #include <framewire/units.h>
 
+#include "memory/region.h"
+
 typedef struct fw_pool fw_pool;
 
 /* One frame's memory. */
@@ -55,6 +57,9 @@ void fw_slot_release(fw_slot *slot);
 
 /* Bytes in blocks that are out, and the number of slots that are. Any thread. */
 size_t fw_pool_used(fw_pool *self, size_t *slots_p);
+
+/* The memory that all slots are in. Owned by the pool. */
+const fw_region *fw_pool_region(const fw_pool *self);
 
 /* How many threads wait in fw_pool_loan(). Any thread. */
 unsigned fw_pool_waiting(fw_pool *self);

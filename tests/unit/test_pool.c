@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "memory/pool.h"
@@ -123,10 +124,32 @@ static void the_last_reference_lets_a_slot_go(void **state) {
 static void memory_outlives_the_pool_that_is_closed(void **state) {
     (void)state;
     fw_pool *pool = pool_of(MIB);
-    fw_slot *slot = loan(pool, 8 * KIB);
+    fw_slot *first = loan(pool, 8 * KIB), *second = loan(pool, 16 * KIB);
     fw_pool_close(&pool);
-    memset(slot->data, 3, 8 * KIB);
-    fw_slot_release(slot);
+    fw_slot_release(first);
+    memset(second->data, 3, 16 * KIB);
+    fw_slot_release(second);
+}
+
+static size_t pages_taken(const fw_pool *pool) {
+    struct stat facts;
+    assert_int_equal(fstat(fw_pool_region(pool)->fd, &facts), 0);
+    return (size_t)facts.st_blocks * 512;
+}
+
+static void pages_are_taken_for_what_is_used(void **state) {
+    (void)state;
+    fw_pool *pool = pool_of(16 * MIB);
+    fw_slot *a = loan(pool, 4 * MIB + 1), *b = loan(pool, 4 * MIB + 1);
+    assert_int_equal(pages_taken(pool), 12 * MIB); /* three chunks of four in each block */
+    fw_slot_release(b);
+    fw_slot_release(a);
+    fw_slot *c = loan(pool, 2 * MIB), *d = loan(pool, 4 * MIB); /* blocks anew, of what was a's */
+    assert_int_equal(d->offset, 4 * MIB);
+    assert_int_equal(pages_taken(pool), 14 * MIB);
+    fw_slot_release(c);
+    fw_slot_release(d);
+    fw_pool_close(&pool);
 }
 
 static void a_stopped_pool_lends_no_more(void **state) {
@@ -290,6 +313,7 @@ int main(void) {
         cmocka_unit_test(free_slots_of_one_size_make_room_for_another),
         cmocka_unit_test(the_last_reference_lets_a_slot_go),
         cmocka_unit_test(memory_outlives_the_pool_that_is_closed),
+        cmocka_unit_test(pages_are_taken_for_what_is_used),
         cmocka_unit_test(a_stopped_pool_lends_no_more),
         cmocka_unit_test(waiters_are_served_in_order_of_arrival),
         cmocka_unit_test(a_waiter_that_gives_up_lets_the_next_through),
