@@ -5,8 +5,8 @@
  *     next(item)      one thread at a time, in source order; cheap
  *     measure(item)   any thread; reads the header, says the format
  *         ... the caller loans a frame of item->format, in source order ...
- *     fill(item, frame)   any thread; writes the pixels into the frame's memory, sets meta and time
- *     free_item(item)
+ *     fill(item, frame)   any thread; writes the pixels into the frame's memory
+ *     free_item(item)     always, also after a failure; a second time does nothing
  */
 #ifndef FW_SOURCE_SOURCE_H
 #define FW_SOURCE_SOURCE_H
@@ -27,6 +27,7 @@ typedef struct fw_item {
     fw_meta meta;      /* facts that travel; the caller moves them to the frame */
     int64_t time;      /* capture time, ns since the Unix epoch; 0: when loaned */
     uint64_t number;   /* from 0, in source order, loops included */
+    size_t part;       /* which of the sources named it is from */
     void *state;       /* the source's own */
 } fw_item;
 
@@ -40,15 +41,16 @@ typedef struct fw_source_request {
 
 typedef struct fw_source_class {
     fw_source_info info;
-    bool parallel; /* measure() and fill() gain from several threads */
+    bool parallel;  /* measure() and fill() gain from several threads */
+    bool has_items; /* frames have an identity that is the same in the next run */
     fw_status (*open)(const fw_source_request *request, void **state_p);
     fw_status (*next)(void *state, fw_item *item);      /* FW_END after the last; FW_CLOSED after stop;
-                                                           a failure of one input: item->name is set, next goes on */
+                                                           any other failure is of one input: next goes on */
     fw_status (*measure)(void *state, fw_item *item);
     fw_status (*fill)(void *state, fw_item *item, fw_frame *frame);
-    void (*free_item)(void *state, fw_item *item);
+    void (*free_item)(void *state, fw_item *item);      /* what item->state is; name and meta are not its business */
     fw_status (*rewind)(void *state);                   /* for --loop: start again */
-    void (*stop)(void *state);                          /* any thread, signal handlers */
+    void (*stop)(void *state);                          /* wake a next() that waits; any thread, signal handlers */
     void (*close)(void *state);
 } fw_source_class;
 
@@ -57,15 +59,18 @@ extern const fw_source_class fw_source_files, fw_source_test;
 /* A parameter of a spec, as typed or its default; never NULL for a name that is in the table. */
 const char *fw_param_text(const fw_spec *spec, const fw_source_class *kind, const char *name);
 
-/* The steps for the pipeline, over all sources that were named; loops are done here.
- * next: failures name the item in fw_cause() ("photos/a.jpg: not taken: ..."), so do measure and fill. */
+/* The steps for the pipeline, over all sources that were named, one after the other; loops are done here.
+ *
+ * next_item() overwrites *item. FW_END and FW_CLOSED are for good; any other failure of the three is of this one
+ * input, named in fw_cause() ("photos/a.jpg: not taken: ..."). free_item() is due after each next_item().
+ * fill() also gives the frame the item's name, meta (moved: item->meta is empty then) and time. */
 fw_status fw_source_next_item(fw_source *self, fw_item *item);
 fw_status fw_source_measure(fw_source *self, fw_item *item);
 fw_status fw_source_fill(fw_source *self, fw_item *item, fw_frame *frame);
 void fw_source_free_item(fw_source *self, fw_item *item);
 bool fw_source_parallel(const fw_source *self);
 bool fw_source_live(const fw_source *self);
-bool fw_source_has_items(const fw_source *self);  /* do its frames have an identity (for --resume)? */
-const char *fw_source_default_stream(const fw_source *self); /* a name made from the first argument */
+bool fw_source_has_items(const fw_source *self);  /* do all its frames have an identity (for --resume)? */
+const char *fw_source_default_stream(const fw_source *self); /* a valid name made from the first argument */
 
 #endif
