@@ -79,7 +79,7 @@ void print_completion(void) {
          "    files) COMPREPLY+=($(compgen -f -- \"$word\")); compopt -o filenames 2>/dev/null ;;\n"
          "    folders) COMPREPLY+=($(compgen -d -- \"$word\")); compopt -o filenames 2>/dev/null ;;\n"
          "    esac\n"
-         "    [[ ${#COMPREPLY[@]} == 1 && $COMPREPLY == *: || $COMPREPLY == *:// ]] && compopt -o nospace 2>/dev/null\n"
+         "    case ${COMPREPLY[*]-} in *: | *://) compopt -o nospace 2>/dev/null ;; esac\n"
          "    return 0\n"
          "}\n"
          "complete -F _framewire framewire");

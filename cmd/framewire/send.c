@@ -18,6 +18,7 @@
 #include "verb.h"
 
 #define DEFAULT_URL "tcp://127.0.0.1:5555"
+#define QUEUE_MOST  1000000
 #define LOOK        (FW_SECOND / 10) /* how often progress and signals are looked at */
 
 enum encoding { ENCODE_RAW, ENCODE_KEEP, ENCODE_JPEG };
@@ -55,13 +56,13 @@ static const char *take_queue(const char *text, void *arg) {
     struct values *values = arg;
     uint64_t frames = 0;
     fw_time time = 0;
-    if (fw_parse_count(text, &frames) == FW_OK && frames >= 1 && frames <= 1000000) {
+    if (fw_parse_count(text, &frames) == FW_OK && frames >= 1 && frames <= QUEUE_MOST) {
         values->queue = frames;
         values->queue_time = 0;
         return NULL;
     }
     if (fw_parse_time(text, &time) == FW_OK && time > 0) {
-        values->queue = 0;
+        values->queue = QUEUE_MOST; /* the time bounds it */
         values->queue_time = time;
         return NULL;
     }
@@ -212,8 +213,8 @@ static void say_where(const struct values *values, fw_pipeline *pipeline) {
 }
 
 static void fill(fw_pipeline_options *out, struct values *values) {
-    if (values->when_full == FW_DROP_OLDEST && values->queue == 0 && values->queue_time == 0)
-        values->queue_time = 100 * FW_MS;
+    if (values->when_full == FW_DROP_OLDEST && values->queue == 0)
+        take_queue("100ms", values);
     out->source =
         (fw_source_options){ .list = values->list, .loop = values->loop, .keep = values->encoding == ENCODE_KEEP };
     out->sender = (fw_sender_options){

@@ -1,0 +1,330 @@
+"""framewire send: what arrives, what is said, what the account says, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers import pictures
+from helpers.command import Command, Running, wait_until
+from helpers.plain import Receiver, take_all
+
+Start = Callable[..., Running]
+PUSH = ("--to", "push+tcp://127.0.0.1:*")
+
+
+def summary_of(text: str) -> dict[str, Any]:
+    account: dict[str, Any] = json.loads(text)
+    assert account["captured"] == account["sent"] + account["dropped"] + account["in_flight"]
+    return account
+
+
+def test_a_folder_arrives_whole_in_order_and_is_accounted_for(start: Start, tmp_path: Path) -> None:
+    pictures.folder(tmp_path / "photos", 12)
+    sending = start("send", tmp_path / "photos", *PUSH, "--summary", "-")
+    frames, end = take_all(sending.url)
+    assert sending.wait() == 0
+    assert [frame.header["item"] for frame in frames] == [f"{n}.ppm" for n in range(12)]
+    assert [frame.seq for frame in frames] == list(range(12))
+    assert all((frame.array == frame.seq).all() and frame.array.shape == (3, 4, 3) for frame in frames)
+    assert end.header["sent"] == 12
+    account = summary_of(sending.stdout)
+    assert (account["stream"], account["captured"], account["bad"]) == ("photos", 12, 0)
+    assert account["bytes"] == 12 * 36
+
+
+def test_it_says_where_it_listens_and_sums_up_in_a_sentence(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=3", *PUSH)
+    take_all(sending.url)
+    assert sending.wait() == 0
+    said = sending.stderr.splitlines()
+    assert said[0] == f"framewire: listening on {sending.url}"
+    assert sending.url.startswith("push+tcp://127.0.0.1:") and not sending.url.endswith(":0")
+    assert said[-1].startswith("framewire: 3 frames sent in ")
+    assert sending.stdout == ""
+
+
+def test_quiet_says_nothing_when_all_is_well(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=3", *PUSH, "--quiet")
+    take_all(sending.url)
+    assert (sending.wait(), sending.stderr, sending.stdout) == (0, "", "")
+
+
+def test_every_output_is_listed_the_working_one_first(start: Start) -> None:
+    sending = start(
+        "send", "test:bars?size=16x16", "--count", 4, "--to", "pub+tcp://127.0.0.1:*", *PUSH,
+        "--collect", "tcp://127.0.0.1:*", "--summary", "-", "--drain", "0", "--deadline", "100ms",
+    )  # fmt: skip
+    push, pub, collect = sending.urls
+    assert (push.split(":")[0], pub.split(":")[0], collect.split(":")[0]) == ("push+tcp", "pub+tcp", "tcp")
+    with Receiver(push) as receiver:
+        assert len(list(receiver)) == 4
+    assert sending.wait() == 3
+    assert [output["url"] for output in summary_of(sending.stdout)["outputs"]] == [pub]
+
+
+def test_subscribers_see_a_paced_stream(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=5", "--to", "pub+tcp://127.0.0.1:*", "--rate", "50fps", "--drain", "1s")
+    frames, end = take_all(sending.url)
+    assert [frame.seq for frame in frames] == list(range(5))
+    assert end.header["sent"] == 5
+    assert sending.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "items"),
+    [
+        (["--loop", "3"], ["0.ppm", "1.ppm"] * 3),
+        (["--count", "1"], ["0.ppm"]),
+        (["--loop", "0", "--count", "5"], ["0.ppm", "1.ppm", "0.ppm", "1.ppm", "0.ppm"]),
+    ],
+)
+def test_loop_and_count(start: Start, tmp_path: Path, options: list[str], items: list[str]) -> None:
+    sending = start("send", pictures.folder(tmp_path / "two", 2), *PUSH, *options)
+    frames, _ = take_all(sending.url)
+    assert [frame.header["item"] for frame in frames] == items
+    assert [frame.seq for frame in frames] == list(range(len(items)))
+    assert sending.wait() == 0
+
+
+def test_rate_sets_the_pace(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16", "--count", 21, "--rate", "100fps", *PUSH)
+    with Receiver(sending.url) as receiver:
+        receiver.receive()
+        began = time.monotonic()
+        assert len(list(receiver)) == 20
+        assert time.monotonic() - began > 0.15
+    assert sending.wait() == 0
+
+
+def test_a_list_of_names_is_taken_from_a_file_and_from_stdin(start: Start, framewire: Command, tmp_path: Path) -> None:
+    photos = pictures.folder(tmp_path / "photos", 3)
+    names = f"{photos / '2.ppm'}\n{photos / '0.ppm'}\n"
+    (tmp_path / "names").write_text(names)
+    sending = start("send", "--list", tmp_path / "names", *PUSH)
+    assert [int(frame.array[0, 0, 0]) for frame in take_all(sending.url)[0]] == [2, 0]
+    assert sending.wait() == 0
+
+
+def test_encodings_travel_as_asked(start: Start, tmp_path: Path) -> None:
+    photo = pictures.ppm(tmp_path / "a.ppm", width=64, height=48)
+    sending = start("send", photo, *PUSH, "--encoding", "jpeg:95")
+    (frame,), _ = take_all(sending.url)
+    assert sending.wait() == 0
+    assert (frame.header["encoding"], frame.header["shape"], frame.payloads[0][:2]) == ("jpeg", [48, 64, 3], b"\xff\xd8")
+
+    file = tmp_path / "b.jpg"
+    file.write_bytes(frame.payloads[0])
+    sending = start("send", file, photo, *PUSH, "--encoding", "keep")
+    (kept, raw), _ = take_all(sending.url)
+    assert sending.wait() == 0
+    assert kept.payloads[0] == file.read_bytes() and kept.header["encoding"] == "jpeg"
+    assert raw.header["encoding"] == "raw"
+
+
+def test_the_stream_is_named_as_asked(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=1", *PUSH, "--stream", "Käse 1")
+    assert take_all(sending.url)[0][0].stream == "Käse 1"
+    assert sending.wait() == 0
+
+
+def test_bad_inputs_are_named_counted_and_exit_3(start: Start, tmp_path: Path) -> None:
+    photos = pictures.folder(tmp_path / "photos", 3)
+    pictures.truncated(photos / "1.ppm")
+    sending = start("send", photos, *PUSH, "--summary", tmp_path / "account")
+    frames, _ = take_all(sending.url)
+    assert sending.wait() == 3
+    assert [(frame.seq, frame.header["item"]) for frame in frames] == [(0, "0.ppm"), (1, "2.ppm")]
+    assert f"framewire: {photos}/1.ppm: not taken: " in sending.stderr
+    assert "2 frames sent" in sending.stderr and "1 bad input" in sending.stderr
+    assert summary_of((tmp_path / "account").read_text())["bad"] == 1
+
+
+def test_strict_stops_at_the_first_bad_input(start: Start, tmp_path: Path) -> None:
+    photos = pictures.folder(tmp_path / "photos", 200)
+    pictures.truncated(photos / "1.ppm")
+    sending = start("send", photos, *PUSH, "--strict", "--threads", 1, "--drain", "100ms")
+    with Receiver(sending.url) as receiver:
+        frames = list(receiver)
+    assert sending.wait() == 1
+    assert len(frames) < 100
+    assert "1.ppm: not taken: " in sending.stderr
+
+
+def test_an_earlier_account_is_replaced_whole(start: Start, tmp_path: Path) -> None:
+    account = tmp_path / "account"
+    account.write_text("x" * 10000)
+    sending = start("send", "test:bars?size=16x16&count=1", *PUSH, "--summary", account)
+    take_all(sending.url)
+    assert sending.wait() == 0
+    assert summary_of(account.read_text())["sent"] == 1
+
+
+def test_drops_are_counted_when_asked_for(start: Start) -> None:
+    sending = start(
+        "send", "test:bars?size=64x64&count=2000", *PUSH, "--when-full", "drop-newest", "--queue", "2",
+        "--summary", "-", "--wait-workers", "1",
+    )  # fmt: skip
+    with Receiver(sending.url, queue=1) as receiver:
+        first = receiver.receive()
+        time.sleep(0.3)
+        rest = list(receiver)
+    assert sending.wait() == 0
+    account = summary_of(sending.stdout)
+    assert account["captured"] == 2000
+    assert account["sent"] == 1 + len(rest)
+    assert account["dropped"] == 2000 - account["sent"]
+    assert first.seq == 0
+
+
+def test_metrics_are_served(start: Start) -> None:
+    from urllib.request import urlopen
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    sending = start("send", "test:bars?size=16x16", *PUSH, "--metrics", f"127.0.0.1:{port}")
+    assert sending.url
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        assert b"framewire_" in answer.read()
+    sending.signal()
+    assert sending.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "said"),
+    [
+        ("no/such/file.png", 1, "no/such/file.png"),
+        ("tset:bars", 2, "test"),
+        ("test:stripes", 2, "bars"),
+        ("test:bars?colour=red", 2, "colour"),
+        ("test:bars?size=big", 2, "640x480"),
+        ("test:bars?size=0x5", 2, "size"),
+        ("test:bars?count=many", 2, "count"),
+        ("test:bars?format=rgb9", 2, "rgb9"),
+        ("empty/", 1, "no images"),
+    ],
+)
+def test_a_source_that_cannot_be_is_said(
+    framewire: Command, tmp_path: Path, source: str, code: int, said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    done = framewire("send", source, *PUSH, "--ready-file", "ready", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert done.stderr.startswith("framewire: ") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "ready").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [
+        ("tcp://127.0.0.1:5555", 2, "say push+tcp://127.0.0.1:5555 (each frame to one worker) or pub+tcp://"),
+        ("ipc:///tmp/x", 2, "say push+ipc:///tmp/x (each frame to one worker) or pub+ipc:///tmp/x"),
+        ("http://x", 2, "push+tcp://"),
+        ("push+udp://127.0.0.1:5", 2, "udp"),
+        ("push+tcp://127.0.0.1", 2, "port"),
+        ("push+tcp://127.0.0.1:99999", 2, "99999"),
+        ("push+tcp://127.0.0.1:0?blind", 2, "blind"),
+        ("push+ipc://", 2, "path"),
+        ("push+ipc:///" + "x" * 200, 2, "107"),
+        ("push+tcp://no-such-interface:5555", 1, "no-such-interface"),
+        ("push+ipc:///no/such/folder/x", 1, "/no/such/folder"),
+    ],
+)
+def test_an_output_that_cannot_be_is_said(framewire: Command, url: str, code: int, said: str) -> None:
+    done = framewire("send", "test:bars?count=1", "--to", url)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert done.stderr.startswith("framewire: ") and done.stderr.count("\n") == 1
+
+
+def test_without_an_output_the_ones_that_work_are_named(framewire: Command) -> None:
+    done = framewire("send", "test:bars?count=1")
+    assert done.returncode == 2
+    assert "push+tcp://127.0.0.1:5555" in done.stderr and "pub+tcp://127.0.0.1:5555" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--to", "push+tcp://127.0.0.1:0"], "one working output"),
+        (["--stream", "a\tb"], "control characters"),
+        (["--stream", "x" * 129], "128 bytes"),
+    ],
+)
+def test_senders_that_make_no_sense_are_refused(framewire: Command, more: list[str], said: str) -> None:
+    done = framewire("send", "test:bars?count=1", *PUSH, *more)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_results_from_subscribers_are_refused(framewire: Command) -> None:
+    done = framewire("send", "test:bars?count=1", "--to", "pub+tcp://127.0.0.1:0", "--collect", "tcp://127.0.0.1:0")
+    assert done.returncode == 2
+    assert "--collect" in done.stderr and "push+" in done.stderr
+
+
+def test_a_port_in_use_is_said_with_what_would_work(framewire: Command) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = framewire("send", "test:bars?count=1", "--to", f"push+tcp://127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert f"tcp://127.0.0.1:{port} is in use by another program; choose another port" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--ready-file", "--summary", "--results", "--list"])
+def test_a_file_that_cannot_be_opened_is_said_at_once(framewire: Command, option: str, tmp_path: Path) -> None:
+    collect = ["--collect", "tcp://127.0.0.1:0"] if option == "--results" else []
+    done = framewire("send", "test:bars?count=1", *PUSH, *collect, option, tmp_path / "no" / "file")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/no/file" in done.stderr and "No such file" in done.stderr
+
+
+def test_an_account_that_cannot_be_written_is_exit_1(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=1", *PUSH, "--summary", "/dev/full")
+    take_all(sending.url)
+    assert sending.wait() == 1
+    assert "framewire: --summary /dev/full: No space left on device" in sending.stderr
+
+
+def test_nobody_there_is_said_and_ends_at_the_timeout(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=1", *PUSH, "--timeout", "2500ms")
+    sending.says("waiting for ")
+    assert sending.wait() == 1
+    assert "--timeout" in sending.stderr
+
+
+def test_it_waits_for_as_many_receivers_as_asked(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=8", *PUSH, "--wait-workers", 2, "--summary", "-", "--drain", "5s")
+    with Receiver(sending.url, queue=1) as one:
+        sending.says("waiting for 2 receivers")
+        assert not one.socket.poll(0)
+        with Receiver(sending.url, queue=1) as two:
+            got = {frame.seq for receiver in (one, two) for frame in receiver}
+    assert got == set(range(8))
+    assert sending.wait() == 0
+
+
+def test_an_open_port_without_keys_is_warned_of_loudly(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16", "--to", "push+tcp://0.0.0.0:*", "--quiet")
+    sending.says("--keys")
+    sending.signal()
+    assert sending.wait() == 0
+
+
+def test_ipc_works_and_leaves_nothing_behind(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "frames.sock"
+    sending = start("send", "test:bars?size=16x16&count=3", "--to", f"push+ipc://{path}")
+    frames, _ = take_all(sending.url)
+    assert len(frames) == 3
+    assert sending.wait() == 0
+    wait_until(lambda: not path.exists(), "the socket's removal")

@@ -1,0 +1,114 @@
+"""Signals, and the progress line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from helpers.command import PATIENCE, Running, wait_until
+from helpers.plain import Receiver
+
+Start = Callable[..., Running]
+PUSH = ("--to", "push+tcp://127.0.0.1:*")
+ENDLESS = ("send", "test:bars?size=16x16", *PUSH, "--rate", "100fps")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_the_source_and_what_was_taken_is_delivered(start: Start, number: int) -> None:
+    sending = start(*ENDLESS, "--summary", "-")
+    with Receiver(sending.url) as receiver:
+        frames = [receiver.receive() for _ in range(3)]
+        sending.signal(number)
+        frames += list(receiver)
+    assert receiver.end is not None and receiver.end.header["sent"] == len(frames)
+    assert [frame.seq for frame in frames] == list(range(len(frames)))
+    assert sending.wait() == 0
+    account = json.loads(sending.stdout)
+    assert (account["captured"], account["sent"], account["in_flight"]) == (len(frames), len(frames), 0)
+    assert "stopping" in sending.stderr
+
+
+def test_a_signal_while_nobody_is_there_ends_it(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16", *PUSH, "--drain", "100ms", "--summary", "-")
+    assert sending.url
+    sending.signal()
+    assert sending.wait() in (0, 3)
+    account = json.loads(sending.stdout)
+    assert account["captured"] == account["sent"] + account["dropped"] + account["in_flight"]
+
+
+def test_frames_that_nobody_takes_in_the_drain_time_are_in_flight_and_exit_3(start: Start) -> None:
+    sending = start("send", "test:noise?size=1024x1024", *PUSH, "--drain", "300ms", "--summary", "-")
+    with Receiver(sending.url, queue=1) as receiver:
+        receiver.receive()
+        sending.signal()
+        assert sending.wait() == 3
+    account = json.loads(sending.stdout)
+    assert account["in_flight"] > 0
+    assert account["captured"] == account["sent"] + account["dropped"] + account["in_flight"]
+    assert "still in flight" in sending.stderr
+
+
+def test_a_second_signal_ends_it_at_once(start: Start) -> None:
+    sending = start("send", "test:noise?size=1024x1024", *PUSH, "--drain", "1h")
+    with Receiver(sending.url, queue=1) as receiver:
+        receiver.receive()
+        sending.signal()
+        sending.says("stopping")
+        began = time.monotonic()
+        sending.signal(signal.SIGINT)
+        assert sending.wait() == 1
+        assert time.monotonic() - began < 5
+
+
+def read_terminal(terminal: int, until: bytes, running: Running) -> bytes:
+    text = b""
+
+    def seen() -> bool:
+        nonlocal text
+        try:
+            text += os.read(terminal, 65536)
+        except OSError:  # the other side is closed
+            return True
+        return until in text
+
+    wait_until(seen, f"{until!r} on the terminal")
+    assert until in text, text
+    return text
+
+
+def test_progress_is_one_line_on_a_terminal_that_messages_never_mix_with(start: Start) -> None:
+    terminal, side = pty.openpty()
+    sending = start(*ENDLESS, stderr=side, env={"TERM": "xterm"})
+    os.close(side)
+    with Receiver(sending.url) as receiver:
+        receiver.receive()
+        text = read_terminal(terminal, b"1 receiver", sending)
+        assert b"framewire: listening on push+tcp://" in text
+        assert b" fps, " in text and b" MB/s" in text and b" dropped" in text
+        status = text.rsplit(b"\r", 1)[1]
+        assert b"\n" not in status
+        sending.signal()
+        text = read_terminal(terminal, b"stopping", sending)
+        before = text[: text.index(b"framewire: Terminated")]
+        assert before.endswith(b"\r\x1b[K")
+        list(receiver)
+        read_terminal(terminal, b" frames sent in ", sending)
+    assert sending.wait(PATIENCE) == 0
+    os.close(terminal)
+
+
+def test_there_is_no_progress_line_where_there_is_no_terminal(start: Start, tmp_path: Path) -> None:
+    sending = start(*ENDLESS, "--count", "30")
+    with Receiver(sending.url) as receiver:
+        assert len(list(receiver)) == 30
+    assert sending.wait() == 0
+    assert "\r" not in sending.stderr and "\x1b" not in sending.stderr
+    assert len(sending.stderr.splitlines()) == 2
