@@ -31,9 +31,13 @@ class Message:
         return int(self.header["seq"])
 
     @property
+    def encoding(self) -> str:
+        return str(self.header.get("encoding", "raw"))
+
+    @property
     def array(self) -> np.ndarray[Any, Any]:
         """The pixels of a raw frame, read-only."""
-        assert self.header["encoding"] == "raw", self.header
+        assert self.encoding == "raw", self.header
         return np.frombuffer(self.payloads[0], self.header["dtype"]).reshape(self.header["shape"])
 
 
