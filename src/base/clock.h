@@ -6,8 +6,8 @@
 
 #include <framewire/units.h>
 
-fw_time fw_now(void);          /* CLOCK_MONOTONIC, ns */
-int64_t fw_unix_now(void);     /* ns since the Unix epoch */
+fw_time fw_now(void);      /* CLOCK_MONOTONIC, ns */
+int64_t fw_unix_now(void); /* ns since the Unix epoch */
 
 /* now + duration, where FW_FOREVER stays for ever. */
 fw_time fw_after(fw_time now, fw_time duration);

@@ -17,9 +17,9 @@
 typedef struct fw_buddy {
     struct fw_buddy_block *blocks; /* one a unit */
     uint64_t units;
-    unsigned top;                    /* order of the largest block */
-    uint32_t head[FW_BUDDY_ORDERS];  /* free blocks of an order, last freed first */
-    uint32_t orders;                 /* bit n: there is a free block of order n */
+    unsigned top;                   /* order of the largest block */
+    uint32_t head[FW_BUDDY_ORDERS]; /* free blocks of an order, last freed first */
+    uint32_t orders;                /* bit n: there is a free block of order n */
 } fw_buddy;
 
 /* size is rounded down to whole units: at least one, fewer than 2^32. FW_NO_MEMORY. */

@@ -8,13 +8,13 @@
 #include "wire/header.h"
 
 struct fw_frame {
-    fw_header header;  /* kind frame; stream, epoch and seq are given on send */
-    fw_meta meta;      /* packed, grows; header.meta points here on send */
-    char *item;        /* malloc'ed or NULL; header.item points here */
-    fw_slot *slot;     /* NULL: data is malloc'ed */
+    fw_header header; /* kind frame; stream, epoch and seq are given on send */
+    fw_meta meta;     /* packed, grows; header.meta points here on send */
+    char *item;       /* malloc'ed or NULL; header.item points here */
+    fw_slot *slot;    /* NULL: data is malloc'ed */
     void *data;
     size_t room;
-    fw_frame *next;    /* in the sender's queue */
+    fw_frame *next; /* in the sender's queue */
 };
 
 /* A frame over a slot (takes the caller's reference), or over memory of its own (slot NULL: 64-byte aligned, malloc'ed).

@@ -22,18 +22,18 @@ typedef struct fw_pool fw_pool;
 
 /* One frame's memory. */
 typedef struct fw_slot {
-    uint8_t *data;   /* 64-byte aligned */
-    size_t offset;   /* in the region */
-    size_t room;     /* bytes of the block */
-    uint32_t gen;    /* rises with each loan */
-    uint32_t index;  /* small number, unique among living slots */
+    uint8_t *data;  /* 64-byte aligned */
+    size_t offset;  /* in the region */
+    size_t room;    /* bytes of the block */
+    uint32_t gen;   /* rises with each loan */
+    uint32_t index; /* small number, unique among living slots */
     /* What the last filler says it left here, so that it may draw only what changes (see source/test.c).
      * Zeros: unknown. The pool clears it only when the block becomes another slot. */
     uint64_t left_by, left_seq;
     /* the pool's own: */
     atomic_uint references;
     uint32_t order;
-    size_t paged;    /* so many bytes of it have pages */
+    size_t paged; /* so many bytes of it have pages */
     fw_pool *pool;
     struct fw_slot *next;
 } fw_slot;

@@ -8,10 +8,10 @@
 #include <framewire/status.h>
 
 typedef struct fw_region {
-    int fd;          /* CLOEXEC; sealed: no shrink, no grow, no new writable mappings */
-    uint8_t *base;   /* this process's writable mapping */
-    size_t size;     /* a multiple of the page */
-    uint8_t *taken;  /* one byte a chunk: its pages are there */
+    int fd;         /* CLOEXEC; sealed: no shrink, no grow, no new writable mappings */
+    uint8_t *base;  /* this process's writable mapping */
+    size_t size;    /* a multiple of the page */
+    uint8_t *taken; /* one byte a chunk: its pages are there */
 } fw_region;
 
 #define FW_REGION_CHUNK ((size_t)2 << 20)

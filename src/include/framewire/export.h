@@ -12,7 +12,7 @@
 
 #ifdef __cplusplus
 #define FW_BEGIN_DECLS extern "C" {
-#define FW_END_DECLS }
+#define FW_END_DECLS   }
 #else
 #define FW_BEGIN_DECLS
 #define FW_END_DECLS

@@ -6,12 +6,7 @@
 
 FW_BEGIN_DECLS
 
-typedef enum fw_log_level {
-    FW_LOG_ERROR,
-    FW_LOG_WARNING,
-    FW_LOG_INFO,
-    FW_LOG_DEBUG
-} fw_log_level;
+typedef enum fw_log_level { FW_LOG_ERROR, FW_LOG_WARNING, FW_LOG_INFO, FW_LOG_DEBUG } fw_log_level;
 
 /* Called with one sentence, without a newline; control characters are escaped already.
  * Any thread of the library, one call at a time; it must not call the library. */

@@ -9,7 +9,7 @@ FW_BEGIN_DECLS
 #define FW_VERSION_MAJOR 0
 #define FW_VERSION_MINOR 1
 #define FW_VERSION_PATCH 0
-#define FW_VERSION "0.1.0"
+#define FW_VERSION       "0.1.0"
 
 /* The running library's version, like "0.1.0". */
 FW_API const char *fw_version(void);
