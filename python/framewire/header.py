@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
@@ -145,34 +145,6 @@ class Header:
         return read(fields) if read else cls(kind)
 
 
-def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
-    """Check a message's parts against each other: the stream's name and the header. Raises BadMessage.
-
-    A part is anything with a length whose bytes `bytes()` gives: bytes, memoryview of bytes, zmq.Frame.
-    Payloads are measured, not copied (but for a result's value). An unknown kind passes: count and skip it.
-    """
-    count = len(parts)
-    if count < 2:
-        raise BadMessage("parts", f"a message of {count} parts: stream and header come first")
-    stream = stream_name(bytes(parts[0]))
-    header = Header.unpack(bytes(parts[1]))
-    kind = header.kind
-    if kind == "frame":
-        _check_count(kind, count, 3)
-        size = len(parts[2])
-        if size != header.nbytes and header.encoding == "raw":
-            text = f"a raw payload of {size} bytes, where shape and dtype say {header.nbytes}"
-            raise BadMessage("payload", text)
-        if not size:
-            raise BadMessage("payload", "an empty payload")
-    elif kind == "result":
-        _check_count(kind, count, 3 + len(header.arrays))
-        _check_result(header, parts)
-    elif kind == "end":
-        _check_count(kind, count, 2)
-    return stream, header
-
-
 def stream_name(data: bytes) -> str:
     """The name in part 0: 1-128 bytes of UTF-8 without control characters. Raises BadMessage."""
     try:
@@ -192,31 +164,6 @@ def is_name(text: str) -> bool:
         return len(text.encode()) <= NAME_MAX and _CONTROLS.isdisjoint(text)
     except UnicodeEncodeError:
         return False
-
-
-def _check_count(kind: str, count: int, wanted: int) -> None:
-    if count != wanted:
-        raise BadMessage("parts", f"a {kind} of {count} parts, not {wanted}")
-
-
-def _check_result(header: Header, parts: Sequence[Any]) -> None:
-    from .values import unpack_value  # values needs this module's limits
-
-    total = len(parts[2])
-    if total > VALUE_MAX:
-        raise BadMessage("payload", f"a result's value of {total} bytes: at most {VALUE_MAX}")
-    unpack_value(bytes(parts[2]))
-    for array, part in zip(header.arrays, parts[3:], strict=True):
-        size = len(part)
-        if size != array.nbytes or size > RESULT_ARRAY_MAX:
-            text = (
-                f"array {array.name} of {size} bytes, where shape and dtype say {array.nbytes} "
-                f"and the limit is {RESULT_ARRAY_MAX}"
-            )
-            raise BadMessage("payload", text)
-        total += size
-    if total > RESULT_MAX:
-        raise BadMessage("payload", f"a result of {total} bytes: at most {RESULT_MAX}")
 
 
 def _fields(header: Header) -> dict[str, Any]:
