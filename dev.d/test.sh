@@ -137,8 +137,10 @@ fuzz_one() {
     name=$(basename "$1")
     corpus=$build/fuzz/corpus/$name
     mkdir -p "$corpus" "$build/fuzz/found"
-    local seeds=()
-    [ ! -d "tests/fuzz/seeds/${name#fuzz_}" ] || seeds=("tests/fuzz/seeds/${name#fuzz_}")
+    local seeds=() from
+    for from in tests/fuzz/{seeds,found} "$build/fuzz/tests/fuzz/seeds"; do # the last are made by the build
+        [ ! -d "$from/${name#fuzz_}" ] || seeds+=("$from/${name#fuzz_}")
+    done
     "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
         -artifact_prefix="$build/fuzz/found/$name-" "$corpus" "${seeds[@]}"
 }

@@ -158,7 +158,7 @@ def _find_fault(value: Any, path: str) -> str:
 
 def _leaf_fault(value: Any, path: str) -> str:
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
-        return f"{_short(path)} is beyond 64 bits: {value!r:.40}"
+        return f"{_short(path)} is an integer beyond 64 bits"
     try:
         msgpack.packb(value, default=_plain)
     except UnicodeEncodeError:

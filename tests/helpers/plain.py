@@ -100,7 +100,13 @@ class Results:
     def reply(self, frame: Message, value: object = None, *, error: str | None = None, **more: object) -> None:
         """Answer a frame; `more` overwrites keys of the header."""
         header = {key: frame.header[key] for key in KEPT if key in frame.header}
-        header |= {"v": 1, "kind": "result", "status": "error" if error else "done", "worker": self.worker, "attempt": 1}
+        header |= {
+            "v": 1,
+            "kind": "result",
+            "status": "error" if error else "done",
+            "worker": self.worker,
+            "attempt": 1,
+        }
         if error:
             header["error"] = error
         self.send(frame.stream, header | more, value)
@@ -122,5 +128,3 @@ def take_all(url: str, **options: Any) -> tuple[list[Message], Message]:
         frames = list(receiver)
         assert receiver.end is not None
         return frames, receiver.end
-
-
