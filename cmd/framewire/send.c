@@ -215,8 +215,11 @@ static void say_where(const struct values *values, fw_pipeline *pipeline) {
 static void fill(fw_pipeline_options *out, struct values *values) {
     if (values->when_full == FW_DROP_OLDEST && values->queue == 0)
         take_queue("100ms", values);
-    out->source =
-        (fw_source_options){ .list = values->list, .loop = values->loop, .keep = values->encoding == ENCODE_KEEP };
+    out->source = (fw_source_options){
+        .list = values->list,
+        .loop = values->loop == 0 ? FW_LOOP_FOREVER : values->loop,
+        .keep = values->encoding == ENCODE_KEEP,
+    };
     out->sender = (fw_sender_options){
         .url = values->to.count ? values->to.items[0] : NULL,
         .side_urls = values->to.count ? values->to.items + 1 : NULL,

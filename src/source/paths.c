@@ -91,7 +91,7 @@ fw_status fw_paths_open(fw_paths *self, const char *const *arguments, size_t cou
     if (status == FW_OK && options->list != NULL) {
         status = fw_lines_open(&self->lines, options->list);
         self->listed = status == FW_OK;
-        if (status == FW_OK && options->loop != 1)
+        if (status == FW_OK && options->loop > 1)
             status = fw_lines_rewind(&self->lines);
     }
     if (status == FW_OK && self->relative && is_folder(fw_listing_name(&self->roots, 0)))

@@ -19,7 +19,7 @@ struct fw_source {
     source_part *parts;
     size_t count;
     size_t current;
-    uint64_t loops;        /* to go through; 0: for ever */
+    uint64_t loops;        /* to go through; FW_LOOP_FOREVER */
     uint64_t loop;         /* of these are done */
     uint64_t number;       /* of the next item */
     uint64_t loop_started; /* the number at which this loop began */
@@ -116,7 +116,7 @@ static fw_status open_parts(fw_source *self, const char *const *arguments, size_
 
 fw_status fw_source_open(const char *const *arguments, size_t count, const fw_source_options *options,
                          fw_source **self_p) {
-    static const fw_source_options defaults = { .loop = 1 };
+    static const fw_source_options defaults = { 0 };
     *self_p = NULL;
     if (options == NULL)
         options = &defaults;
@@ -125,7 +125,7 @@ fw_status fw_source_open(const char *const *arguments, size_t count, const fw_so
     fw_source *self = calloc(1, sizeof *self);
     if (self == NULL)
         return fw_fail(FW_NO_MEMORY, "no memory for a source");
-    self->loops = options->loop;
+    self->loops = options->loop == 0 ? 1 : options->loop;
     fw_status status = open_parts(self, arguments, count, options);
     if (status != FW_OK)
         fw_source_close(&self);

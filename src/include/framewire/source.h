@@ -53,12 +53,14 @@ typedef struct fw_limits {
 
 typedef struct fw_source_options {
     const char *list;       /* a file of names, one a line, or "-" for stdin; after the arguments; NULL: none */
-    uint64_t loop;          /* how often the whole is gone through; 0: for ever. FW_SOURCE_OPTIONS says 1 */
+    uint64_t loop;          /* how often the whole is gone through; 0: once */
     bool keep;              /* JPEG files travel as they are */
     fw_limits limits;       /* zeros: the defaults */
 } fw_source_options;
 
-#define FW_SOURCE_OPTIONS(...) (&(fw_source_options){ .loop = 1, __VA_ARGS__ })
+#define FW_LOOP_FOREVER UINT64_MAX
+
+#define FW_SOURCE_OPTIONS(...) (&(fw_source_options){ __VA_ARGS__ })
 
 /* Open the source that arguments name, as `framewire send` takes them: files, folders, globs, or
  * SCHEME:...?key=value. Several files, folders and globs make one source.
