@@ -1,0 +1,11 @@
+/* Just enough JSON to read our own lines back. */
+#ifndef FW_BASE_JSONLINE_H
+#define FW_BASE_JSONLINE_H
+
+#include <framewire/status.h>
+
+/* The text of a field at the top of a JSON object, unescaped into *text_p: malloc'ed; NULL where the object has no such
+ * field or it is no text. FW_BAD_INPUT if it is not one whole object in one line. */
+fw_status fw_json_text_field(const char *line, const char *key, char **text_p);
+
+#endif
