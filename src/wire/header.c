@@ -119,6 +119,14 @@ static uint32_t count_frame_keys(const fw_header *header) {
            (shaped ? 2u + (format_name(header).size > 0) + (header->format.encoding != FW_RAW) : 0u);
 }
 
+static void write_meta(fw_writer *writer, const fw_header *header) {
+    if (header->meta_count == 0)
+        return;
+    write_key(writer, FW_KEY_META);
+    fw_write_map(writer, header->meta_count);
+    fw_write_packed(writer, header->meta.data, header->meta.size);
+}
+
 static void write_frame_keys(fw_writer *writer, const fw_header *header) {
     if (header->item.size > 0)
         write_text(writer, FW_KEY_ITEM, header->item);
@@ -134,11 +142,7 @@ static void write_frame_keys(fw_writer *writer, const fw_header *header) {
         write_int(writer, FW_KEY_TIME, header->time);
     if (header->monotonic != 0)
         write_int(writer, FW_KEY_MONOTONIC, header->monotonic);
-    if (header->meta_count > 0) {
-        write_key(writer, FW_KEY_META);
-        fw_write_map(writer, header->meta_count);
-        fw_write_packed(writer, header->meta.data, header->meta.size);
-    }
+    write_meta(writer, header);
 }
 
 static void write_start(fw_writer *writer, const fw_header *header, uint32_t more_keys) {
@@ -171,9 +175,10 @@ static void write_result(fw_writer *writer, const fw_header *header) {
 }
 
 static void write_end(fw_writer *writer, const fw_header *header) {
-    write_start(writer, header, 6 + (header->time != 0));
+    write_start(writer, header, 6 + (header->time != 0) + (header->meta_count > 0));
     if (header->time != 0)
         write_int(writer, FW_KEY_TIME, header->time);
+    write_meta(writer, header);
     write_uint(writer, FW_KEY_CAPTURED, header->captured);
     write_uint(writer, FW_KEY_SENT, header->sent);
     write_uint(writer, FW_KEY_DONE, header->done);

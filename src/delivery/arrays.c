@@ -1,0 +1,76 @@
+#include "delivery/arrays.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/status.h"
+
+#define NPY_ALIGN 64
+#define SAME_NAMES 100
+
+/* The .npy header, version 1.0 (NumPy Enhancement Proposal 1): magic, length, a Python dict, padded to 64 bytes. */
+static size_t npy_header(const fw_format *format, char out[512]) {
+    size_t size = (size_t)snprintf(out + 10, 400, "{'descr': '%s', 'fortran_order': False, 'shape': (",
+                                   fw_dtype_name(format->dtype));
+    for (uint32_t i = 0; i < format->ndim; i++)
+        size += (size_t)snprintf(out + 10 + size, 400 - size, "%llu,%s", (unsigned long long)format->shape[i],
+                                 i + 1 < format->ndim ? " " : "");
+    size += (size_t)snprintf(out + 10 + size, 400 - size, "), }");
+    size_t whole = (10 + size + 1 + NPY_ALIGN - 1) / NPY_ALIGN * NPY_ALIGN;
+    memset(out + 10 + size, ' ', whole - 10 - size - 1);
+    out[whole - 1] = '\n';
+    memcpy(out, "\x93NUMPY\x01\x00", 8);
+    out[8] = (char)((whole - 10) & 0xff);
+    out[9] = (char)((whole - 10) >> 8);
+    return whole;
+}
+
+static fw_status write_all(int fd, const void *data, size_t size) {
+    for (const char *at = data; size > 0;) {
+        ssize_t wrote = write(fd, at, size);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return FW_IO;
+        at += wrote;
+        size -= (size_t)wrote;
+    }
+    return FW_OK;
+}
+
+fw_status fw_array_save(int folder_fd, const char *folder, const char *stem, const fw_array *array,
+                        const fw_part *payload, fw_text *path) {
+    char safe[201];
+    fw_file_name(safe, array->name.data, array->name.size);
+    char name[640] = "";
+    int fd = -1;
+    for (int same = 0; fd < 0 && same < SAME_NAMES; same++) {
+        if (same == 0)
+            snprintf(name, sizeof name, "%.150s-%.80s.npy", stem, safe);
+        else
+            snprintf(name, sizeof name, "%.150s-%.80s.%d.npy", stem, safe, same);
+        fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    if (fd < 0)
+        return fw_fail_errno(errno, "%s/%s", folder, name);
+
+    char header[512];
+    size_t header_size = npy_header(&array->format, header);
+    fw_status status = write_all(fd, header, header_size);
+    if (status == FW_OK)
+        status = write_all(fd, payload->data, payload->size);
+    if (status != FW_OK) {
+        status = fw_fail_errno(errno, "%s/%s", folder, name);
+        unlinkat(folder_fd, name, 0);
+    }
+    close(fd);
+    if (status == FW_OK)
+        fw_text_format(path, "%s/%s", folder, name);
+    return status;
+}

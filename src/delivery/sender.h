@@ -1,0 +1,80 @@
+/* The inside of a sender: what its files share.
+ *
+ *   any thread:  loan -> fill -> send ---> [queue] ---> outputs      (a frame goes out from the caller's thread
+ *   its thread:  monitors, subscriptions, what waits, `end`, results  when nothing waits before it)
+ *
+ * `lock` guards the queue, the counts and the sockets that carry frames. Other sockets belong to the thread.
+ */
+#ifndef FW_DELIVERY_SENDER_H
+#define FW_DELIVERY_SENDER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <framewire/sender.h>
+
+#include "delivery/collect.h"
+#include "delivery/output.h"
+#include "delivery/results.h"
+#include "memory/pool.h"
+#include "net/http.h"
+#include "net/security.h"
+
+#define FW_OUTPUTS_MAX 16
+
+typedef enum fw_phase {
+    FW_RUNNING,    /* frames come */
+    FW_FLUSHING,   /* all are handed over; libzmq holds some */
+    FW_ENDING,     /* `end` is said, and repeated to who comes late */
+    FW_FINISHED
+} fw_phase;
+
+struct fw_sender {
+    fw_sender_options options; /* strings are our own; defaults filled in */
+    uint64_t epoch;
+    void *context;
+    fw_security *security;
+    fw_pool *pool;
+    fw_output *outputs[FW_OUTPUTS_MAX]; /* the first is the one that counts */
+    size_t output_count;
+    fw_collect *collect; /* NULL: results are not collected */
+    fw_results *results;
+    fw_http *http;
+    char metrics_url[160];
+    int wake_fd; /* eventfd: something for the thread */
+    pthread_t thread;
+    bool thread_runs;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* room in the queue, takers, phase, broken */
+    fw_frame *head, *tail;  /* captured, waiting for an output */
+    unsigned queued;
+    uint64_t next_seq;
+    fw_counts counts;       /* those that are not derived */
+    fw_phase phase;
+    bool closing;           /* no frame follows */
+    bool started;           /* wait_workers is satisfied */
+    fw_time stop_by;        /* FW_FOREVER until fw_sender_stop() */
+    fw_status broken;       /* what ended it early */
+    char cause[1024];
+    uint8_t header[FW_HEADER_MAX];
+};
+
+/* Under the lock: the sender cannot go on. Keeps the first status and this thread's fw_cause(). */
+void fw_sender_break(fw_sender *self, fw_status status);
+
+/* Under the lock: hand over what waits, in order, as far as the outputs take it. */
+void fw_sender_pump(fw_sender *self);
+
+/* The sender's thread. */
+void *fw_sender_thread(void *arg);
+
+/* Tell the thread. Any thread. */
+void fw_sender_wake(fw_sender *self);
+
+/* The pages of --metrics. arg is the sender. */
+void fw_sender_metrics(void *arg, fw_text *text);
+bool fw_sender_health(void *arg, fw_text *text);
+
+#endif
