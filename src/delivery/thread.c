@@ -106,8 +106,7 @@ static void watch_for_takers(hub *self, fw_time now) {
 }
 
 /* A peer that is no receiver of ours. Where we connect its kind is named, and libzmq will not try again by itself. */
-static void on_wrong_peer(fw_socket *socket, const fw_event *event, fw_time *reconnect_at) {
-    char text[512];
+static void on_wrong_peer(fw_socket *socket, const fw_event *event, bool secured, fw_time *reconnect_at) {
     if (socket->bind) {
         if (event->denied)
             fw_warn("%s: %s was refused: its key is not let in", socket->bound, event->peer);
@@ -115,17 +114,17 @@ static void on_wrong_peer(fw_socket *socket, const fw_event *event, fw_time *rec
             fw_debug("%s: %s left without a handshake", socket->bound, event->peer);
         return;
     }
-    if (*reconnect_at == 0 && fw_probe_explain(&socket->url, PROBE_WITHIN, text, sizeof text) == FW_OK)
-        fw_warn("%s", text);
+    if (*reconnect_at == 0 && fw_probe_explain(&socket->url, socket->type, secured, PROBE_WITHIN) != FW_OK)
+        fw_warn("%s", fw_cause());
     *reconnect_at = fw_after(fw_now(), RECONNECT_AFTER);
 }
 
-static void read_monitor(fw_socket *socket, fw_time *reconnect_at) {
+static void read_monitor(hub *self, fw_socket *socket, fw_time *reconnect_at) {
     fw_event event;
     fw_event_kind kind;
     while ((kind = fw_socket_event(socket, &event)) != FW_EVENT_NONE) {
         if (kind == FW_EVENT_WRONG_PEER)
-            on_wrong_peer(socket, &event, reconnect_at);
+            on_wrong_peer(socket, &event, self->sender->security != NULL, reconnect_at);
         else if (kind == FW_EVENT_HANDSHAKE)
             fw_debug("%s: a receiver is connected", socket->bound);
         else if (kind == FW_EVENT_DISCONNECTED)
@@ -143,7 +142,7 @@ static void tend_outputs(hub *self) {
     for (size_t i = 0; i < sender->output_count; i++) {
         fw_output *output = sender->outputs[i];
         unsigned before = fw_output_takers(output);
-        read_monitor(output->socket, &self->reconnect_at[i]);
+        read_monitor(self, output->socket, &self->reconnect_at[i]);
         bool came = fw_output_tend(output, sender->options.stream);
         unsigned after = fw_output_takers(output);
         if (output->push)
@@ -160,7 +159,7 @@ static bool take_results(hub *self) {
     fw_sender *sender = self->sender;
     if (sender->collect == NULL)
         return false;
-    read_monitor(sender->collect->socket, &self->reconnect_at[FW_OUTPUTS_MAX]);
+    read_monitor(self, sender->collect->socket, &self->reconnect_at[FW_OUTPUTS_MAX]);
     bool more = false;
     fw_status status = fw_collect_receive(sender->collect, sender->results, sender->options.on_result,
                                           sender->options.arg, &more);
