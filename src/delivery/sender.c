@@ -122,10 +122,6 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
     if (status == FW_OK && self->options.collect != NULL)
         status = fw_collect_open(self->context, self->options.collect, self->security, self->options.stream,
                                  self->epoch, &self->collect);
-    if (status == FW_OK && self->options.metrics != NULL) {
-        fw_http_pages pages = { fw_sender_metrics, fw_sender_health, self };
-        status = fw_http_open(self->options.metrics, &pages, self->metrics_url, &self->http);
-    }
     if (status != FW_OK)
         return status;
     int error = pthread_create(&self->thread, NULL, fw_sender_thread, self);
@@ -336,7 +332,6 @@ void fw_sender_close(fw_sender **self_p) {
         fw_sender_wake(self);
         pthread_join(self->thread, NULL);
     }
-    fw_http_close(&self->http);
     while (self->head != NULL) {
         fw_frame *frame = self->head;
         self->head = frame->next;
