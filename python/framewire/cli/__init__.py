@@ -1,0 +1,1 @@
+"""The verbs that the `framewire` command finds as framewire-VERB on PATH."""

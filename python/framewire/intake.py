@@ -1,0 +1,248 @@
+"""What the receiver and its asyncio twin share: transports, whose turn it is, the rules of acknowledgement, the end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import zmq
+
+from .errors import BadMessage, Closed, Error, Timeout
+from .frame import Frame
+from .keys import load
+from .plain import Options, Transport, open_transport
+from .results import Results
+from .stats import Stats
+from .url import Url, parse
+
+DEFAULT_URL = "tcp://127.0.0.1:5555"
+
+
+class Intake:
+    """Frames from several transports, without waiting; subclasses add the waiting."""
+
+    def __init__(
+        self,
+        *urls: str,
+        role: str = "worker",
+        streams: Iterable[str] | str | None = None,
+        credit: int = 2,
+        queue: int = 1,
+        results: str | None = None,
+        follow: bool = False,
+        timeout: float | None = None,
+        keys: str | os.PathLike[str] | None = None,
+        server_key: str | os.PathLike[str] | None = None,
+        door: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Open the receiver.
+
+        urls: one or several; this side connects, or with ?bind listens. Either side may start first.
+        role: "worker" or "observer"; a push+ URL has workers only, and a pub+ URL gives every frame to all.
+        streams: the names to take; all by default.
+        credit: how many frames a worker may hold, at each URL.
+        queue: how many frames of a pub+ URL may wait; the oldest give way.
+        results: the URL where replies go (PUSH), the sender's --collect.
+        follow: stay for the next run after the end.
+        timeout: seconds without a sender after which Timeout is raised; by default it is waited for.
+        keys, server_key: CURVE: a folder made by `framewire keygen`, and the sender's public key or its file.
+        door: where local senders offer shared memory; push+ and pub+ have no use for it.
+
+        Raises Error for arguments that make no sense.
+        """
+        parsed = check_urls(urls, role)
+        wanted = _check_streams(streams)
+        _check_count("credit", credit)
+        _check_count("queue", queue)
+        if timeout is not None and not timeout > 0:
+            raise Error(f"timeout is a number of seconds above 0, not {timeout!r}")
+        collector = None if results is None else check_results_url(results)
+        curve = load(keys, server_key)
+
+        self.stats = Stats()
+        self._pid = os.getpid()
+        self._timeout = timeout
+        self._answers = role == "worker" and results is not None
+        self._closed = False
+        self._released = False
+        self._receiving = threading.Lock()  # held by the one who receives
+        self._in_hand: Frame | None = None  # the loop's, until its next turn
+        self._put_back: deque[Frame] = deque()  # taken, and not handed over
+        self._turn = 0
+        self._transports: list[Transport] = []
+        self._pollables: list[tuple[Any, int]] = []
+        self._watch_at = 0.0
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._results: Results | None = None
+        try:
+            self._results = Results(self._context, collector, curve, timeout, self.stats)
+            options = Options(self._context, wanted, credit, queue, follow, curve, self._results, self.stats)
+            for url in parsed:
+                self._transports.append(open_transport(url, options))
+        except BaseException:
+            self._release()
+            raise
+        self._watch(time.monotonic())
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs; with the port that the system chose, where this side listens."""
+        return [transport.address for transport in self._transports]
+
+    @property
+    def results_url(self) -> str | None:
+        """Where replies go; with the port that the system chose, where this side listens."""
+        return self._results.address if self._results else None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a sender at one of the URLs, as far as was seen while waiting."""
+        now = time.monotonic()
+        return any(transport.absent(now) == 0.0 for transport in self._transports)
+
+    # Frames
+
+    def _take(self) -> Frame | None:
+        """What is there now. Raises BadMessage, and Closed at the end."""
+        if os.getpid() != self._pid:
+            raise Error("this receiver was opened before a fork; open one in each process that receives")
+        if self._closed:
+            raise Closed("the receiver is closed")
+        if self._put_back:
+            return self._put_back.popleft()
+        transports = self._transports
+        for _ in transports:
+            self._turn = (self._turn + 1) % len(transports)
+            event = transports[self._turn].take()
+            if event is None:
+                continue
+            if isinstance(event, BadMessage):
+                self.stats.bad[event.reason] += 1
+                raise event
+            self.stats.frames += 1
+            self.stats.bytes += event.nbytes
+            return event
+        if all(transport.over for transport in transports):
+            raise Closed("every stream has ended")
+        return None
+
+    def _raise_credit(self, n: int) -> None:
+        _check_count("a batch", n)
+        for transport in self._transports:
+            transport.raise_credit(n)
+
+    # Waiting
+
+    def _wait_time(self, deadline: float | None, misses: int) -> float:
+        """Seconds to wait for one of `_pollables`, after nothing was there. Raises Timeout."""
+        now = time.monotonic()
+        if deadline is not None and now >= deadline:
+            raise Timeout("no frame came in the time allowed")
+        # The first miss after a frame is nothing to look into: most waits end with the next frame.
+        if misses > 0 or now >= self._watch_at:
+            self._watch(now)
+        return max(0.0, (self._watch_at if deadline is None else min(deadline, self._watch_at)) - now)
+
+    def _watch(self, now: float) -> None:
+        assert self._results is not None
+        self._watch_at = min(self._results.watch(now), *(transport.watch(now) for transport in self._transports))
+        self._pollables = [(thing, zmq.POLLIN) for transport in self._transports for thing in transport.pollables]
+        self._pollables.append((self._wake, zmq.POLLIN))
+        if self._timeout is None:
+            return
+        for transport in self._transports:
+            absent = transport.absent(now)
+            if absent >= self._timeout:
+                raise Timeout(f"no sender at {transport.address} for {self._timeout:g} s")
+            self._watch_at = min(self._watch_at, now + self._timeout - absent)
+
+    # The frame in the loop's hand
+
+    def _settle_hand(self) -> None:
+        """The loop turns: acknowledge its frame, unless the caller has answered or kept it."""
+        frame, self._in_hand = self._in_hand, None
+        if frame is not None and self._answers and frame.open and not frame.kept:
+            assert self._results is not None
+            self._results.acknowledge(frame)
+
+    def _leave_hand(self, error: BaseException | None = None) -> None:
+        """The loop is left: an error blames its frame, all else gives it back."""
+        frame, self._in_hand = self._in_hand, None
+        if frame is None or frame.kept or self._results is None or os.getpid() != self._pid:
+            return
+        if isinstance(error, Exception) and self._answers:
+            self._results.fail(frame, describe(error))
+        else:
+            self._results.give_back(frame)
+
+    # The end
+
+    def stop(self) -> None:
+        """Make the loop, or whoever receives, end with Closed. From any thread, and from signal handlers."""
+        self._closed = True
+        if not self._released:
+            os.eventfd_write(self._wake, 1)
+
+    def _release(self) -> None:
+        """Close what is open; results that have not left yet get a moment."""
+        if self._released or os.getpid() != self._pid:
+            return
+        self._released = self._closed = True
+        for transport in self._transports:
+            transport.close()
+        if self._results is not None:
+            self._results.close()
+        self._context.term()
+        os.close(self._wake)
+
+
+def describe(error: BaseException) -> str:
+    """An exception as a result's error: "ValueError: ..."."""
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def check_urls(texts: Iterable[str], role: str) -> list[Url]:
+    """The URLs that frames come from; the default where there is none. Raises Error."""
+    return [_check_url(text, role) for text in texts or (DEFAULT_URL,)]
+
+
+def _check_url(text: str, role: str) -> Url:
+    if role not in ("worker", "observer"):
+        raise Error(f"role is 'worker' or 'observer', not {role!r}")
+    url = parse(text)
+    if not url.pattern:
+        raise Error(
+            f"{text}: leased delivery is not there yet; say push+{text} (each frame to one worker)"
+            f" or pub+{text} (every frame to all)"
+        )
+    if url.pattern == "push" and role == "observer":
+        raise Error(f"{text}: a push+ stream has workers only; an observer needs pub+{text.removeprefix('push+')}")
+    return url
+
+
+def check_results_url(text: str) -> Url:
+    """The URL that results go to. Raises Error."""
+    url = parse(text)
+    if url.pattern == "pub":
+        raise Error(f"{text}: results go to one collector; say {text.removeprefix('pub+')}")
+    return url
+
+
+def _check_streams(streams: Iterable[str] | str | None) -> frozenset[str] | None:
+    if streams is None:
+        return None
+    names = frozenset((streams,) if isinstance(streams, str) else streams)
+    if not names or "" in names:
+        raise Error("streams is a list of names; leave it out for all")
+    return names
+
+
+def _check_count(name: str, number: int) -> None:
+    if not isinstance(number, int) or number < 1:
+        raise Error(f"{name} is a number of frames, at least 1, not {number!r}")

@@ -1,0 +1,27 @@
+"""Messages for people: to the `framewire` logger where the program has set logging up, else to stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+logger = logging.getLogger("framewire")
+muted = False  # set in all worker processes but the first, which would say the same
+
+
+def say(text: str) -> None:
+    """Say one sentence, as a warning. It may hold text from the wire: control characters are escaped."""
+    if muted:
+        return
+    text = printable(text)
+    if logger.hasHandlers():
+        logger.warning("%s", text)
+    elif sys.stderr is not None:
+        print(f"framewire: {text}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with control characters and lone surrogates as escapes, so that a terminal can show it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

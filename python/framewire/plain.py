@@ -1,0 +1,292 @@
+"""Plain delivery: a PULL socket whose sender gives each frame to one worker, a SUB socket that sees what it can."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import zmq
+
+from .errors import BadMessage
+from .frame import Frame
+from .header import HEADER_MAX, Header, check_message
+from .keys import Keys
+from .link import Link
+from .log import say
+from .mailbox import Mailbox
+from .results import Results
+from .stats import Stats
+from .url import Url
+
+_FOREVER = 3600.0
+_PARTS_MAX = 4  # a frame has three; what is beyond is refused by its number
+
+
+@dataclass(slots=True)
+class Options:
+    """What every transport is told."""
+
+    context: zmq.Context[zmq.Socket[bytes]]
+    streams: frozenset[str] | None  # None: all
+    credit: int
+    queue: int
+    follow: bool
+    keys: Keys | None
+    results: Results
+    stats: Stats
+
+
+class Transport(Protocol):
+    """Frames from one URL, whatever its delivery. One thread uses it."""
+
+    @property
+    def address(self) -> str:
+        """The URL; with the port that the system chose, where this side listens."""
+
+    @property
+    def over(self) -> bool:
+        """Every stream that is taken has ended, and the next run is not waited for."""
+
+    @property
+    def pollables(self) -> list[Any]:
+        """What becomes readable when `take` or `watch` has something to do. A new list when it changes."""
+
+    def take(self) -> Frame | BadMessage | None:
+        """What came next, without waiting; None: nothing."""
+
+    def watch(self, now: float) -> float:
+        """Look after the connection, when there is nothing to take. Returns when to call it again."""
+
+    def absent(self, now: float) -> float:
+        """Seconds since there was a sender."""
+
+    def raise_credit(self, credit: int) -> None:
+        """At least so many frames may be on their way here."""
+
+    def close(self) -> None: ...
+
+
+class Ends:
+    """Which streams of a URL are still open. `end` says a sender's; where this side listens there may be several."""
+
+    def __init__(self, wanted: frozenset[str] | None, several: bool) -> None:
+        self.over = False
+        self._wanted = wanted
+        self._several = several
+        self._open: set[tuple[str, int]] = set()
+
+    def on_frame(self, stream: str, epoch: int, peers: int) -> None:
+        self.over = False
+        if self._several and (stream, epoch) not in self._open:
+            if peers <= 1:
+                self._open.clear()  # a new run of the only sender
+            self._open.add((stream, epoch))
+
+    def on_end(self, stream: str, header: Header) -> None:
+        self._open.discard((stream, header.epoch))
+        left = [s for s in header.streams if self._wanted is None or s in self._wanted]
+        self.over = not left and not self._open
+
+
+class PlainWorker:
+    """Frames of a push+ URL."""
+
+    def __init__(self, url: Url, options: Options) -> None:
+        self._options = options
+        self._credit = options.credit
+        self._ends = Ends(options.streams, url.bind)
+        self._warned = False
+        self._link = Link(options.context, zmq.PULL, url, keys=options.keys, setup=self._set_up, follow=options.follow)
+        self.pollables: list[Any] = [self._link.socket, self._link.monitor]
+
+    def _set_up(self, made: zmq.Socket[bytes]) -> None:
+        made.rcvhwm = self._credit
+
+    @property
+    def address(self) -> str:
+        return self._link.address
+
+    @property
+    def over(self) -> bool:
+        return self._ends.over and not self._options.follow
+
+    def take(self) -> Frame | BadMessage | None:
+        link, options = self._link, self._options
+        while True:
+            try:
+                stream, header, payload = receive(link.socket)
+            except zmq.Again:
+                return None
+            except BadMessage as bad:
+                return bad
+            if header.kind == "frame":
+                self._ends.on_frame(stream, header.epoch, link.peers)
+                link.ended = False
+                if options.streams is None or stream in options.streams:
+                    return Frame(stream, header, payload, link.url.transport, options.results)
+                self._say_unwanted(stream)
+            elif header.kind == "end":
+                self._ends.on_end(stream, header)
+                link.ended = self._ends.over
+                if link.ended:
+                    return None
+            else:
+                options.stats.unknown += 1
+
+    def _say_unwanted(self, stream: str) -> None:
+        self._options.stats.unwanted += 1
+        if not self._warned:
+            self._warned = True
+            say(
+                f"{self.address}: a frame of stream {stream!r} was not asked for and is lost; a push+ sender gives"
+                " each frame to one worker, whatever streams it takes"
+            )
+
+    def watch(self, now: float) -> float:
+        remade = self._link.remade
+        then = self._link.watch(now)
+        if self._link.remade != remade:
+            self.pollables = [self._link.socket, self._link.monitor]
+        return then
+
+    def absent(self, now: float) -> float:
+        return self._link.absent(now)
+
+    def raise_credit(self, credit: int) -> None:
+        if credit > self._credit:
+            self._credit = credit
+            self._link.socket.rcvhwm = credit
+
+    def close(self) -> None:
+        self._link.close()
+
+
+class PlainObserver:
+    """Frames of a pub+ URL: a thread drains the socket, and the newest `queue` frames wait here."""
+
+    def __init__(self, url: Url, options: Options) -> None:
+        self._options = options
+        self._ends = Ends(options.streams, url.bind)
+        self._link_ends = Ends(options.streams, url.bind)  # as the thread sees it, ahead of the mailbox
+        self._last_end: dict[str, Header] = {}
+        self._next: dict[str, tuple[int, int]] = {}  # stream: epoch, seq that comes next
+        self._link = Link(options.context, zmq.SUB, url, keys=options.keys, setup=self._set_up, follow=options.follow)
+        self._mailbox: Mailbox[Frame | BadMessage | tuple[str, Header]] = Mailbox(options.queue)
+        self.pollables: list[Any] = [self._mailbox.fileno()]
+        self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._thread = threading.Thread(target=self._drain, name=f"framewire-{url.endpoint}", daemon=True)
+        self._thread.start()
+
+    def _set_up(self, made: zmq.Socket[bytes]) -> None:
+        made.rcvhwm = max(2, self._options.queue)
+        for stream in sorted(self._options.streams or {""}):
+            made.subscribe(stream.encode())
+
+    @property
+    def address(self) -> str:
+        return self._link.address
+
+    @property
+    def over(self) -> bool:
+        return self._ends.over and not self._options.follow
+
+    def take(self) -> Frame | BadMessage | None:
+        while (item := self._mailbox.take()) is not None:
+            if isinstance(item, Frame):
+                self._ends.on_frame(item.stream, item.epoch, self._link.peers)
+                return item
+            if isinstance(item, BadMessage):
+                return item
+            self._ends.on_end(*item)
+            if self._ends.over:
+                return None
+        self._options.stats.dropped = self._mailbox.dropped
+        return None
+
+    def watch(self, now: float) -> float:
+        return now + _FOREVER  # the thread does
+
+    def absent(self, now: float) -> float:
+        return self._link.absent(now)
+
+    def raise_credit(self, credit: int) -> None:
+        """An observer has no credit."""
+
+    def close(self) -> None:
+        os.eventfd_write(self._stop, 1)
+        self._thread.join()
+        self._mailbox.close()
+        os.close(self._stop)
+
+    def _drain(self) -> None:
+        link = self._link
+        try:
+            wake = time.monotonic()
+            while True:
+                watched = [(thing, zmq.POLLIN) for thing in (link.socket, link.monitor, self._stop)]
+                ready = [thing for thing, _ in zmq.zmq_poll(watched, max(0, int((wake - time.monotonic()) * 1000) + 1))]
+                if self._stop in ready:
+                    return
+                while self._receive():
+                    pass
+                wake = link.watch(time.monotonic())
+        finally:
+            link.close()
+
+    def _receive(self) -> bool:
+        """Take one message off the socket into the mailbox; False: there is none."""
+        options = self._options
+        try:
+            stream, header, payload = receive(self._link.socket)
+        except zmq.Again:
+            return False
+        except BadMessage as bad:
+            self._mailbox.put(bad)
+            return True
+        if options.streams is not None and stream not in options.streams:
+            return True  # a subscription is a prefix: cam1 brings cam10 too
+        if header.kind == "frame":
+            self._link_ends.on_frame(stream, header.epoch, self._link.peers)
+            self._link.ended = False
+            self._count_gap(stream, header)
+            self._mailbox.put(Frame(stream, header, payload, self._link.url.transport, options.results))
+        elif header.kind == "end":
+            self._link_ends.on_end(stream, header)
+            self._link.ended = self._link_ends.over
+            if self._last_end.get(stream) != header:  # it is repeated while the sender drains
+                self._last_end[stream] = header
+                self._mailbox.put((stream, header), droppable=False)
+        else:
+            options.stats.unknown += 1
+        return True
+
+    def _count_gap(self, stream: str, header: Header) -> None:
+        epoch, following = self._next.get(stream, (0, 0))
+        if epoch == header.epoch and header.seq > following:
+            self._options.stats.missed += header.seq - following
+        self._next[stream] = (header.epoch, header.seq + 1)
+
+
+def receive(source: zmq.Socket[bytes]) -> tuple[str, Header, Any]:
+    """The next message: its stream, its header, and its payload without a copy. Raises zmq.Again and BadMessage."""
+    # copy=False for all parts: `more` of a Frame is a third of the price of asking the socket.
+    part = source.recv(zmq.NOBLOCK, copy=False)
+    parts: list[Any] = [part]
+    while part.more:
+        part = source.recv(copy=False)
+        if len(parts) < _PARTS_MAX:
+            parts.append(part)
+    for place, part in enumerate(parts[:2]):
+        if len(part) <= HEADER_MAX:
+            parts[place] = part.bytes
+    stream, header = check_message(parts)
+    return stream, header, parts[-1]
+
+
+def open_transport(url: Url, options: Options) -> Transport:
+    kinds: dict[str, Callable[[Url, Options], Transport]] = {"push": PlainWorker, "pub": PlainObserver}
+    return kinds[url.pattern](url, options)

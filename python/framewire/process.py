@@ -1,0 +1,102 @@
+"""One worker process: answers frames with its handler until the end, or until it is told to leave."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import log
+from .board import ENDED, READY, Board
+from .errors import Error
+from .frame import Frame
+from .handler import UsageError, load_handler
+from .intake import describe
+from .receiver import Receiver
+
+OK, BROKE, USAGE = 0, 1, 2
+LEAVE_IF_ALONE = signal.SIGUSR1  # the end was seen by others: who has no sender need not wait for one
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(slots=True)
+class Job:
+    """What a process is to do; travels as JSON."""
+
+    handler: str  # FILE.py, FILE.py:NAME or MODULE:NAME
+    urls: list[str]
+    options: dict[str, Any]  # of Receiver
+    path: list[str]  # where modules are looked for
+    quiet: bool = False  # another process says what there is to say of the connection
+
+
+def main(job: Job, board_fd: int, report_fd: int, parent: int) -> int:
+    """Run the job; what keeps it from running is reported as text, for the supervisor to say once."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        return BROKE
+    log.muted = job.quiet
+    sys.argv = [job.handler]
+    try:
+        _serve(job, Board(board_fd))
+        return OK
+    except Error as error:
+        os.write(report_fd, json.dumps(str(error)).encode())
+        return USAGE if isinstance(error, UsageError) else BROKE
+
+
+def _serve(job: Job, board: Board) -> None:
+    receiver: Receiver | None = None
+    stopped = False
+
+    def leave(number: int, place: Any) -> None:
+        nonlocal stopped
+        if number == LEAVE_IF_ALONE and receiver is not None and receiver.connected:
+            return
+        stopped = number != LEAVE_IF_ALONE
+        if receiver is not None:
+            receiver.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT, LEAVE_IF_ALONE):
+        signal.signal(number, leave)
+    handler = load_handler(job.handler)
+    receiver = Receiver(*job.urls, **job.options)
+    with receiver:
+        board.write(phase=READY)
+        if stopped:
+            return
+        stats = receiver.stats
+        errors = 0
+        for frame in receiver:
+            board.write(since=time.monotonic())
+            errors += not answer(handler, frame)
+            board.write(since=0.0, frames=stats.frames, results=stats.results, errors=errors, bad=stats.bad.total())
+        if not stopped:
+            board.write(phase=ENDED)
+
+
+def answer(handler: Callable[[Frame], Any], frame: Frame) -> bool:
+    """Answer a frame with what its handler gives; with status `error` if it raises, or gives what has no form."""
+    try:
+        value, arrays = _split(handler(frame))
+        if frame.open and not frame.kept:
+            frame.reply(value, **arrays)
+        return True
+    except Exception as error:
+        frame.fail(describe(error))
+        return False
+
+
+def _split(given: Any) -> tuple[Any, dict[str, Any]]:
+    """A handler gives a value, or (value, {"name": array})."""
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], dict):
+        value, arrays = given
+        if all(isinstance(name, str) and hasattr(array, "__array__") for name, array in arrays.items()):
+            return value, arrays
+    return given, {}

@@ -1,0 +1,105 @@
+"""The receiver: frames from one or several URLs, as a loop, one by one or in batches."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from types import TracebackType
+
+import zmq
+
+from .errors import BadMessage, Closed, Timeout
+from .frame import Frame
+from .intake import Intake
+
+
+class Receiver(Intake):
+    """Takes frames in: as a worker (push+ URLs, each frame to exactly one) or as an observer (pub+ URLs).
+
+    One thread at a time may receive; frames may be answered, and close() called, from any.
+    """
+
+    _thread = 0  # the one that receives
+
+    def receive(self, timeout: float | None = None) -> Frame:
+        """The next frame; its answer is the caller's.
+
+        Raises Timeout if none came for `timeout` seconds, Closed after the end of every stream, and BadMessage for a
+        message that breaks the format (it is counted; the next call goes on).
+        """
+        return self._next(None if timeout is None else time.monotonic() + timeout).keep()
+
+    def batch(self, n: int, timeout: float | None = None) -> list[Frame]:
+        """Up to n frames: what came within `timeout` seconds, or before the end; their answers are the caller's.
+
+        Raises the credit to n. Raises Timeout if nothing came, and Closed at the end. Bad messages are skipped.
+        """
+        self._raise_credit(n)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        frames: list[Frame] = []
+        while len(frames) < n:
+            try:
+                frames.append(self._next(deadline).keep())
+            except BadMessage:
+                continue
+            except (Timeout, Closed):
+                if not frames:
+                    raise
+                break
+        return frames
+
+    def __iter__(self) -> Receiver:
+        """Frames until the end. The next turn answers a frame that was not answered with None; see Frame.keep()."""
+        self._leave_hand()
+        return self
+
+    def __next__(self) -> Frame:
+        if self._in_hand is not None:
+            self._settle_hand()
+        while True:
+            try:
+                frame = self._in_hand = self._next(None)
+                return frame
+            except BadMessage:
+                continue
+            except Closed:
+                raise StopIteration from None
+
+    def _next(self, deadline: float | None) -> Frame:
+        with self._receiving:
+            self._thread = threading.get_ident()
+            try:
+                misses = 0
+                while (frame := self._take()) is None:
+                    zmq.zmq_poll(self._pollables, math.ceil(self._wait_time(deadline, misses) * 1000))
+                    misses += 1
+                return frame
+            finally:
+                self._thread = 0
+
+    def close(self) -> None:
+        """Leave: a frame in hand is given back. From any thread; who receives meanwhile gets Closed.
+
+        Waits a moment for results that have not left yet.
+        """
+        if self._released or os.getpid() != self._pid:
+            return
+        self.stop()
+        if self._thread == threading.get_ident():
+            return  # in a signal handler, in the middle of receiving
+        with self._receiving:
+            self._leave_hand()
+            self._release()
+
+    def __enter__(self) -> Receiver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._leave_hand(error)
+        finally:
+            self.close()

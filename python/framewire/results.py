@@ -1,0 +1,157 @@
+"""Where the answers to plain frames go: a PUSH socket to who collects them, or nowhere."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import zmq
+
+from .errors import Closed, Error, Timeout
+from .frame import Frame
+from .header import Array, Header
+from .keys import Keys
+from .link import Link
+from .log import say
+from .stats import Stats
+from .url import Url
+from .values import pack_result
+
+_HWM = 100
+_LINGER = 2.0  # seconds that a close gives to results that have not left yet
+_LOOK = 0.25
+_FOREVER = 3600.0
+
+
+class Results:
+    """Owns the frames of push+ and pub+ streams. `answer` and `fail` may be called from any thread."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        url: Url | None,
+        keys: Keys | None,
+        timeout: float | None,
+        stats: Stats,
+    ) -> None:
+        self.wanted = url is not None
+        self._stats = stats
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._closed = False
+        self._worker = f"{socket.gethostname()}/{os.getpid()}"
+        self._pid = os.getpid()
+        self._warned = False
+        self._link: Link | None = None
+        if url is not None:
+
+            def setup(made: zmq.Socket[bytes]) -> None:
+                made.sndhwm = _HWM
+
+            self._link = Link(context, zmq.PUSH, url, keys=keys, setup=setup, other="collector of results")
+
+    @property
+    def address(self) -> str | None:
+        """Where they go; with the system's port, where this side listens."""
+        return self._link.address if self._link else None
+
+    def watch(self, now: float) -> float:
+        """As Link.watch."""
+        if self._link is None or not self._lock.acquire(blocking=False):
+            return now + _FOREVER  # who holds the lock for long waits for the collector, and watches
+        try:
+            return self._link.watch(now)
+        finally:
+            self._lock.release()
+
+    def answer(self, frame: Frame, value: Any, arrays: Mapping[str, Any]) -> None:
+        if not self._deliver(frame, "done", "", *pack_result(value, arrays)):
+            raise Error(f"frame {frame.seq} of {frame.stream!r} was answered already")
+        if self._link is None and not self._warned and (value is not None or arrays):
+            self._warned = True
+            say("results go nowhere: say where with results=URL (--results URL), the sender's --collect")
+
+    def acknowledge(self, frame: Frame) -> None:
+        """Answer with None; nothing if the frame was answered already."""
+        self._deliver(frame, "done", "", *pack_result(None))
+
+    def fail(self, frame: Frame, text: str) -> None:
+        self._deliver(frame, "error", text, *pack_result(None))
+
+    def give_back(self, frame: Frame) -> None:
+        """A plain frame cannot be given back: it stays unanswered, and its sender counts it as lost."""
+        frame.open = False
+
+    def progress(self, frame: Frame) -> None:
+        """A plain frame has no deadline."""
+
+    def count_bad(self, reason: str) -> None:
+        self._stats.bad[reason] += 1
+
+    def _deliver(
+        self, frame: Frame, status: str, error: str, value: bytes, arrays: tuple[Array, ...], parts: list[Any]
+    ) -> bool:
+        """False if the frame was answered already."""
+        if os.getpid() != self._pid:
+            raise Error("a frame can only be answered in the process that received it")
+        with self._lock:
+            if not frame.open:
+                return False
+            if self._link is not None:
+                if self._closed:
+                    raise Closed("the receiver is closed")
+                header = self._header(frame, status, error, arrays)
+                self._send([frame.stream.encode(), header.pack(), value, *parts])
+                self._stats.results += 1
+                self._stats.errors += status == "error"
+            frame.open = False
+            return True
+
+    def _header(self, frame: Frame, status: str, error: str, arrays: tuple[Array, ...]) -> Header:
+        of = frame.header
+        return Header(
+            kind="result",
+            epoch=of.epoch,
+            seq=of.seq,
+            item=of.item,
+            shape=of.shape,
+            dtype=of.dtype,
+            format=of.format,
+            encoding=of.encoding,
+            time=of.time,
+            monotonic=of.monotonic,
+            meta=of.meta,
+            status=status,
+            error=error,
+            worker=self._worker,
+            attempt=frame.attempt,
+            arrays=arrays,
+        )
+
+    def _send(self, parts: list[Any]) -> None:
+        """Waits while nobody takes results. The parts are copied: arrays are the caller's again afterwards."""
+        assert self._link is not None
+        since = time.monotonic()
+        while True:
+            try:
+                self._link.socket.send_multipart(parts, zmq.NOBLOCK)
+                return
+            except zmq.Again:
+                pass
+            self._link.socket.poll(int(_LOOK * 1000), zmq.POLLOUT)
+            now = time.monotonic()
+            self._link.watch(now)
+            if self._closed:
+                raise Closed("the receiver is closed")
+            if self._timeout is not None and now - since >= self._timeout:
+                raise Timeout(f"nobody took results at {self._link.address} for {self._timeout:g} s")
+
+    def close(self) -> None:
+        self._closed = True
+        with self._lock:
+            if self._link is not None:
+                self._link.close(_LINGER)

@@ -1,0 +1,21 @@
+"""What a receiver counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counts since the receiver was opened; read them from any thread."""
+
+    frames: int = 0  # given to the caller
+    bytes: int = 0  # of their payloads
+    results: int = 0  # answers sent, errors included
+    errors: int = 0  # of them, those with status `error`
+    dropped: int = 0  # an observer's: pushed out of its queue by newer ones
+    missed: int = 0  # an observer's: gaps in seq, lost before they came here
+    unwanted: int = 0  # of streams that were not asked for
+    unknown: int = 0  # messages of a kind that this version does not know
+    bad: Counter[str] = field(default_factory=Counter)  # messages and payloads that were refused, by reason
