@@ -13,11 +13,12 @@ import zmq
 
 from .errors import BadMessage
 from .frame import Frame
-from .header import HEADER_MAX, Header, check_message
+from .header import HEADER_MAX, Header
 from .keys import Keys
 from .link import Link
 from .log import say
 from .mailbox import Mailbox
+from .message import check_message
 from .results import Results
 from .stats import Stats
 from .url import Url

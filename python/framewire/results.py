@@ -13,7 +13,7 @@ import zmq
 
 from .errors import Closed, Error, Timeout
 from .frame import Frame
-from .header import Array, Header
+from .header import Array
 from .keys import Keys
 from .link import Link
 from .log import say
@@ -104,33 +104,14 @@ class Results:
             if self._link is not None:
                 if self._closed:
                     raise Closed("the receiver is closed")
-                header = self._header(frame, status, error, arrays)
+                header = frame.header.answer(
+                    status, error=error, worker=self._worker, attempt=frame.attempt, arrays=arrays
+                )
                 self._send([frame.stream.encode(), header.pack(), value, *parts])
                 self._stats.results += 1
                 self._stats.errors += status == "error"
             frame.open = False
             return True
-
-    def _header(self, frame: Frame, status: str, error: str, arrays: tuple[Array, ...]) -> Header:
-        of = frame.header
-        return Header(
-            kind="result",
-            epoch=of.epoch,
-            seq=of.seq,
-            item=of.item,
-            shape=of.shape,
-            dtype=of.dtype,
-            format=of.format,
-            encoding=of.encoding,
-            time=of.time,
-            monotonic=of.monotonic,
-            meta=of.meta,
-            status=status,
-            error=error,
-            worker=self._worker,
-            attempt=frame.attempt,
-            arrays=arrays,
-        )
 
     def _send(self, parts: list[Any]) -> None:
         """Waits while nobody takes results. The parts are copied: arrays are the caller's again afterwards."""
