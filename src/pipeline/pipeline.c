@@ -273,6 +273,8 @@ static fw_status open_all(fw_pipeline *self, const fw_pipeline_options *options)
     fw_status status = fw_source_open(options->sources, options->source_count, &options->source, &self->source);
     if (status != FW_OK)
         return status;
+    if (!fw_source_parallel(self->source))
+        self->threads = 1;
     if (options->sender.resume && !fw_source_has_items(self->source))
         return fw_fail(FW_INVALID, "--resume: this source's frames have no identity to know them by");
     if (options->sender.resume && options->source.loop != 1)

@@ -9,33 +9,13 @@
 #include <unistd.h>
 
 #include "delivery/results.h"
+#include "folder.h"
 
-/* A folder that goes with the test, and a results file in it. */
-typedef struct fixture {
-    char folder[64], path[128], arrays[128];
-} fixture;
+#define PATH   "results.jsonl"
+#define ARRAYS "arrays"
 
-static int make_folder(void **state) {
-    fixture *self = calloc(1, sizeof *self);
-    snprintf(self->folder, sizeof self->folder, "/tmp/fw-results-XXXXXX");
-    assert_non_null(mkdtemp(self->folder));
-    snprintf(self->path, sizeof self->path, "%s/results.jsonl", self->folder);
-    snprintf(self->arrays, sizeof self->arrays, "%s/arrays", self->folder);
-    *state = self;
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    fixture *self = *state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", self->folder);
-    int failed = system(command);
-    free(self);
-    return failed;
-}
-
-static fw_results *open_results(const fixture *self, bool resume, bool retry_errors) {
-    fw_results_options options = { .path = self->path, .arrays = self->arrays, .resume = resume, .retry_errors = retry_errors };
+static fw_results *open_results(bool resume, bool retry_errors) {
+    fw_results_options options = { .path = PATH, .arrays = ARRAYS, .resume = resume, .retry_errors = retry_errors };
     fw_results *results = NULL;
     assert_ok(fw_results_open(&options, &results));
     return results;
@@ -69,13 +49,13 @@ static void append(const char *path, const char *text) {
 }
 
 static void a_line_says_all(void **state) {
-    fixture *self = *state;
-    fw_results *results = open_results(self, false, false);
+    (void)state;
+    fw_results *results = open_results(false, false);
     assert_ok(add(results, 3, "a \"b\".jpg", FW_DONE));
     assert_ok(add(results, 4, NULL, FW_ERROR));
     assert_ok(fw_results_close(&results));
     assert_string_equal(
-        read_file(self->path),
+        read_file(PATH),
         "{\"stream\":\"cam\",\"epoch\":\"0000000000000001\",\"seq\":3,\"item\":\"a \\\"b\\\".jpg\",\"status\":\"done\","
         "\"attempts\":1,\"worker\":\"here/1\",\"value\":{\"n\":7},\"time\":5,\"meta\":{}}\n"
         "{\"stream\":\"cam\",\"epoch\":\"0000000000000001\",\"seq\":4,\"status\":\"error\",\"attempts\":1,"
@@ -83,76 +63,76 @@ static void a_line_says_all(void **state) {
 }
 
 static void a_file_that_is_not_empty_wants_resume(void **state) {
-    fixture *self = *state;
-    append(self->path, "{\"item\":\"a\",\"status\":\"done\"}\n");
-    fw_results_options options = { .path = self->path };
+    (void)state;
+    append(PATH, "{\"item\":\"a\",\"status\":\"done\"}\n");
+    fw_results_options options = { .path = PATH };
     fw_results *results = NULL;
     assert_fails(fw_results_open(&options, &results), FW_IN_USE, "say --resume");
     assert_null(results);
 }
 
 static void another_sender_is_refused(void **state) {
-    fixture *self = *state;
-    fw_results *results = open_results(self, false, false), *second = NULL;
-    fw_results_options options = { .path = self->path };
+    (void)state;
+    fw_results *results = open_results(false, false), *second = NULL;
+    fw_results_options options = { .path = PATH };
     assert_fails(fw_results_open(&options, &second), FW_IN_USE, "another sender");
     assert_ok(fw_results_close(&results));
 }
 
 static void resume_cuts_a_torn_line_and_knows_the_rest(void **state) {
-    fixture *self = *state;
-    fw_results *results = open_results(self, false, false);
+    (void)state;
+    fw_results *results = open_results(false, false);
     assert_ok(add(results, 0, "a", FW_DONE));
     assert_ok(add(results, 1, "b", FW_ERROR));
     assert_ok(add(results, 2, "c", FW_DEAD));
     assert_ok(fw_results_close(&results));
-    append(self->path, "{\"stream\":\"cam\",\"epoch\":\"00");
+    append(PATH, "{\"stream\":\"cam\",\"epoch\":\"00");
 
-    results = open_results(self, true, false);
+    results = open_results(true, false);
     assert_true(fw_results_knows(results, "a") && fw_results_knows(results, "b") && fw_results_knows(results, "c"));
     assert_false(fw_results_knows(results, "d"));
     assert_ok(add(results, 0, "d", FW_DONE));
     assert_ok(fw_results_close(&results));
 
-    results = open_results(self, true, true);
+    results = open_results(true, true);
     assert_false(fw_results_knows(results, "b"));
     assert_true(fw_results_knows(results, "c") && fw_results_knows(results, "d"));
     assert_ok(add(results, 0, "b", FW_DONE));
     assert_ok(fw_results_close(&results));
 
-    results = open_results(self, true, true);
+    results = open_results(true, true);
     assert_true(fw_results_knows(results, "b"));
     assert_ok(fw_results_close(&results));
-    assert_null(strstr(read_file(self->path), "\"epoch\":\"00{"));
+    assert_null(strstr(read_file(PATH), "\"epoch\":\"00{"));
 }
 
 static void a_torn_line_longer_than_a_block_is_cut_whole(void **state) {
-    fixture *self = *state;
-    append(self->path, "{\"item\":\"a\",\"status\":\"done\"}\n");
+    (void)state;
+    append(PATH, "{\"item\":\"a\",\"status\":\"done\"}\n");
     static char torn[10000];
     memset(torn, 'x', sizeof torn - 1);
-    append(self->path, torn);
-    fw_results *results = open_results(self, true, false);
+    append(PATH, torn);
+    fw_results *results = open_results(true, false);
     assert_true(fw_results_knows(results, "a"));
     assert_ok(fw_results_close(&results));
-    assert_string_equal(read_file(self->path), "{\"item\":\"a\",\"status\":\"done\"}\n");
+    assert_string_equal(read_file(PATH), "{\"item\":\"a\",\"status\":\"done\"}\n");
 }
 
 static void a_file_of_others_is_refused(void **state) {
-    fixture *self = *state;
-    append(self->path, "{\"item\":\"a\",\"status\":\"done\"}\nhello\n");
-    fw_results_options options = { .path = self->path, .resume = true };
+    (void)state;
+    append(PATH, "{\"item\":\"a\",\"status\":\"done\"}\nhello\n");
+    fw_results_options options = { .path = PATH, .resume = true };
     fw_results *results = NULL;
     assert_fails(fw_results_open(&options, &results), FW_BAD_INPUT, "line 2 is not a result line");
 }
 
 /* A disk that is full in the middle of a line, made with the limit on file sizes. */
 static void a_full_disk_leaves_whole_lines(void **state) {
-    fixture *self = *state;
-    fw_results *results = open_results(self, false, false);
+    (void)state;
+    fw_results *results = open_results(false, false);
     assert_ok(add(results, 0, "a", FW_DONE));
     struct stat info;
-    assert_int_equal(stat(self->path, &info), 0);
+    assert_int_equal(stat(PATH, &info), 0);
     struct rlimit before, small;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
@@ -166,7 +146,7 @@ static void a_full_disk_leaves_whole_lines(void **state) {
     assert_non_null(strstr(fw_cause(), "results.jsonl"));
     assert_ok(fw_results_close(&results));
     struct stat after;
-    assert_int_equal(stat(self->path, &after), 0);
+    assert_int_equal(stat(PATH, &after), 0);
     assert_int_equal(after.st_size, info.st_size);
 }
 
@@ -185,12 +165,12 @@ static fw_status add_array(fw_results *results, const char *name, const char **j
 }
 
 static void arrays_become_files_with_safe_names(void **state) {
-    fixture *self = *state;
-    fw_results *results = open_results(self, false, false);
+    (void)state;
+    fw_results *results = open_results(false, false);
     const char *json = NULL;
     assert_ok(add_array(results, "../../mask", &json));
     char path[400];
-    snprintf(path, sizeof path, "%s/%%2E.%%2Fcam-0000000000000001-0-%%2E.%%2F..%%2Fmask.npy", self->arrays);
+    snprintf(path, sizeof path, "%s/%%2E.%%2Fcam-0000000000000001-0-%%2E.%%2F..%%2Fmask.npy", ARRAYS);
     assert_non_null(strstr(json, path));
     FILE *file = fopen(path, "r");
     assert_non_null(file);
@@ -207,8 +187,8 @@ static void arrays_become_files_with_safe_names(void **state) {
 }
 
 static void arrays_without_a_folder_are_counted(void **state) {
-    fixture *self = *state;
-    fw_results_options options = { .path = self->path };
+    (void)state;
+    fw_results_options options = { .path = PATH };
     fw_results *results = NULL;
     assert_ok(fw_results_open(&options, &results));
     const char *json = NULL;
@@ -218,7 +198,7 @@ static void arrays_without_a_folder_are_counted(void **state) {
     assert_ok(fw_results_close(&results));
 }
 
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
