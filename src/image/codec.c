@@ -7,9 +7,11 @@
 #include "base/status.h"
 #include "image/bytes.h"
 
-const fw_codec *const fw_codecs[] = { &fw_codec_jpeg, &fw_codec_png, &fw_codec_pnm, &fw_codec_npy, NULL };
+const fw_codec *const fw_codecs[] = {
+    &fw_codec_jpeg, &fw_codec_png, &fw_codec_tiff, &fw_codec_pnm, &fw_codec_npy, NULL
+};
 
-#define KNOWN "JPEG, PNG, PNM and NPY are read"
+#define KNOWN "JPEG, PNG, TIFF, PNM and NPY are read"
 
 /* Formats that people have in their folders too, to be named when they are refused. */
 static const struct {
