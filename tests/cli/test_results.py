@@ -136,7 +136,9 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 def test_a_full_disk_is_exit_1_and_earlier_lines_stay_whole(start: Start, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "64k") as disk:
-        sending = start("send", "test:bars?size=16x16&count=1000", *BACK, "--results", disk / "r.jsonl", "--drain", "200ms")
+        sending = start(
+            "send", "test:bars?size=16x16&count=1000", *BACK, "--results", disk / "r.jsonl", "--drain", "200ms"
+        )
         urls = sending.urls
 
         def work() -> None:
@@ -164,7 +166,9 @@ def test_a_full_disk_is_exit_1_and_earlier_lines_stay_whole(start: Start, tmp_pa
 
 
 def test_a_reader_of_stdout_that_went_away_is_exit_1(start: Start) -> None:
-    sending = start("send", "test:bars?size=16x16&count=50", *BACK, "--results", "-", "--drain", "200ms", stdout=subprocess.PIPE)
+    sending = start(
+        "send", "test:bars?size=16x16&count=50", *BACK, "--results", "-", "--drain", "200ms", stdout=subprocess.PIPE
+    )
     assert sending.process.stdout is not None
     sending.process.stdout.close()
     urls = sending.urls

@@ -70,7 +70,9 @@ def test_every_output_is_listed_the_working_one_first(start: Start) -> None:
 
 
 def test_subscribers_see_a_paced_stream(start: Start) -> None:
-    sending = start("send", "test:bars?size=16x16&count=5", "--to", "pub+tcp://127.0.0.1:*", "--rate", "50fps", "--drain", "1s")
+    sending = start(
+        "send", "test:bars?size=16x16&count=5", "--to", "pub+tcp://127.0.0.1:*", "--rate", "50fps", "--drain", "1s"
+    )
     frames, end = take_all(sending.url)
     assert [frame.seq for frame in frames] == list(range(5))
     assert end.header["sent"] == 5
@@ -211,9 +213,7 @@ def test_metrics_are_served(start: Start) -> None:
         ("empty/", 1, "no images"),
     ],
 )
-def test_a_source_that_cannot_be_is_said(
-    framewire: Command, tmp_path: Path, source: str, code: int, said: str
-) -> None:
+def test_a_source_that_cannot_be_is_said(framewire: Command, tmp_path: Path, source: str, code: int, said: str) -> None:
     (tmp_path / "empty").mkdir()
     done = framewire("send", source, *PUSH, "--ready-file", "ready", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (code, "")
@@ -304,7 +304,9 @@ def test_nobody_there_is_said_and_ends_at_the_timeout(start: Start) -> None:
 
 
 def test_it_waits_for_as_many_receivers_as_asked(start: Start) -> None:
-    sending = start("send", "test:bars?size=16x16&count=8", *PUSH, "--wait-workers", 2, "--summary", "-", "--drain", "5s")
+    sending = start(
+        "send", "test:bars?size=16x16&count=8", *PUSH, "--wait-workers", 2, "--summary", "-", "--drain", "5s"
+    )
     with Receiver(sending.url, queue=1) as one:
         sending.says("waiting for 2 receivers")
         assert not one.socket.poll(0)

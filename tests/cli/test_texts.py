@@ -30,7 +30,9 @@ def test_a_man_page_renders_without_complaint_and_names_every_option(
     file.write_text(source.stdout)
     shown = subprocess.run(
         ["man", "--warnings", "-l", file],
-        capture_output=True, text=True, env={"MANWIDTH": "100", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MAN_KEEP_FORMATTING": ""},
+        capture_output=True,
+        text=True,
+        env={"MANWIDTH": "100", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MAN_KEEP_FORMATTING": ""},
     )
     assert (shown.returncode, shown.stderr) == (0, "")
     text = re.sub(r".\x08", "", shown.stdout)
@@ -52,12 +54,12 @@ def test_a_man_page_is_good_man7(framewire: Command, page: str, tmp_path: Path) 
 
 def complete(framewire: Command, *words: str, cwd: Path, path: str = "/usr/bin:/bin") -> list[str]:
     """What bash offers for the last word."""
-    script = f"""
+    script = """
         source <("$0" --completion bash)
         COMP_WORDS=("$@")
         COMP_CWORD=$(($# - 1))
         _framewire
-        printf '%s\\n' "${{COMPREPLY[@]}}"
+        printf '%s\\n' "${COMPREPLY[@]}"
     """
     done = subprocess.run(
         ["bash", "-uc", script, framewire.path, *words], capture_output=True, text=True, cwd=cwd, env={"PATH": path}

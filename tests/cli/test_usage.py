@@ -26,7 +26,16 @@ def test_help_goes_to_stdout_and_is_success(framewire: Command, arguments: list[
 
 def test_help_of_send_shows_groups_units_and_defaults(framewire: Command) -> None:
     text = framewire("send", "--help").stdout
-    for part in ("Where to:", "Results:", "--memory SIZE", "[1GiB]", "--rate RATE", "like 30fps", "--drain TIME", "[5s]"):
+    for part in (
+        "Where to:",
+        "Results:",
+        "--memory SIZE",
+        "[1GiB]",
+        "--rate RATE",
+        "like 30fps",
+        "--drain TIME",
+        "[5s]",
+    ):
         assert part in text
     assert max(map(len, text.split("Examples:")[0].splitlines())) <= 80
 
@@ -58,8 +67,14 @@ def test_version_names_the_libraries_in_use(framewire: Command, option: str) -> 
         (["--completion"], "--completion: bash is the shell it is made for"),
         (["--completion", "fish"], "--completion fish: bash is the shell it is made for"),
         (["--man", "sned"], "--man sned: no such verb here; framewire --help lists them"),
-        (["send"], "send needs a SOURCE: image files, a folder, or a kind that framewire sources lists, like test:bars"),
-        (["send", "x", "--sream", "y"], "unknown option --sream; did you mean --stream? (framewire send --help lists all)"),
+        (
+            ["send"],
+            "send needs a SOURCE: image files, a folder, or a kind that framewire sources lists, like test:bars",
+        ),
+        (
+            ["send", "x", "--sream", "y"],
+            "unknown option --sream; did you mean --stream? (framewire send --help lists all)",
+        ),
         (["send", "x", "--zzzzzz"], "unknown option --zzzzzz; framewire send --help lists all"),
         (["send", "x", "--zzzzzz=1"], "unknown option --zzzzzz; framewire send --help lists all"),
         (["send", "x", "-Z"], "unknown option -Z; framewire send --help lists all"),
@@ -131,7 +146,10 @@ def test_an_impossible_value_is_named_with_what_would_work(
         (["--keys", "k"], "--keys needs --allow as well: "),
         (["--allow", "k"], "--allow needs --keys as well: "),
         (["--queue", "100ms"], "--queue: a time is for --when-full drop-oldest; "),
-        (["--collect", "tcp://127.0.0.1:0", "--results", "r", "--resume", "--loop", "2"], "--resume knows items by their names"),
+        (
+            ["--collect", "tcp://127.0.0.1:0", "--results", "r", "--resume", "--loop", "2"],
+            "--resume knows items by their names",
+        ),
         (["--collect", "tcp://127.0.0.1:0", "--results", "-", "--resume"], "--resume needs "),
     ],
 )

@@ -65,7 +65,7 @@ class Receiver:
     @property
     def url(self) -> str:
         """Where it listens, when it is bound."""
-        return self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        return str(self.socket.getsockopt_string(zmq.LAST_ENDPOINT))
 
     def receive(self, timeout: float = PATIENCE) -> Message:
         """The next message of any kind; AssertionError when none comes in time (seconds)."""
