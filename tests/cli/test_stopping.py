@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -73,6 +74,8 @@ def read_terminal(terminal: int, until: bytes, running: Running) -> bytes:
 
     def seen() -> bool:
         nonlocal text
+        if not select.select([terminal], [], [], 0.1)[0]:
+            return False
         try:
             text += os.read(terminal, 65536)
         except OSError:  # the other side is closed
