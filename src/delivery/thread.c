@@ -101,7 +101,7 @@ static void watch_for_takers(hub *self, fw_time now) {
                 needed == 1 ? "" : "s", first->socket->bound, there);
     }
     if (now >= fw_after(self->alone_since, sender->options.timeout))
-        fw_sender_break(sender, fw_fail(FW_TIMEOUT, "nobody came to %s in %.3g s (--timeout)", first->socket->bound,
+        fw_sender_break(sender, fw_fail(FW_NOT_FOUND, "nobody came to %s in %.3g s (--timeout)", first->socket->bound,
                                         (double)sender->options.timeout / (double)FW_SECOND));
 }
 

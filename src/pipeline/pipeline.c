@@ -63,16 +63,30 @@ static void fail_job(fw_job *self, fw_status status) {
     snprintf(self->cause, sizeof self->cause, "%s", fw_cause());
 }
 
-/* The run ends, for this reason; the first one counts. */
+/* Under the lock: why the run ends. The first reason counts, but one that broke it is never hidden by a stop. */
+static void note_end(fw_pipeline *self, fw_status status, const char *cause) {
+    if (self->status != FW_OK && self->status != FW_CLOSED)
+        return;
+    self->status = status;
+    snprintf(self->cause, sizeof self->cause, "%s", cause);
+}
+
+/* The run ends, for this reason. */
 static void end_run(fw_pipeline *self, fw_status status, const char *cause) {
     pthread_mutex_lock(&self->lock);
-    if (self->status == FW_OK) {
-        self->status = status;
-        snprintf(self->cause, sizeof self->cause, "%s", cause);
-    }
+    note_end(self, status, cause);
     pthread_mutex_unlock(&self->lock);
     atomic_store(&self->stopping, true);
     fw_source_stop(self->source);
+}
+
+/* The sender took no frame: what is wrong with this one concerns it alone, all else is the end of the run. */
+static void fail_delivery(fw_pipeline *self, fw_job *job, fw_status status) {
+    if (status != FW_FULL && status != FW_TOO_LARGE && status != FW_INVALID && status != FW_CLOSED) {
+        end_run(self, status, fw_cause());
+        status = FW_CLOSED;
+    }
+    fail_job(job, status);
 }
 
 /* The next item and its ticket. false: there is none. */
@@ -122,7 +136,7 @@ static void loan(fw_pipeline *self, fw_job *job) {
     else
         status = fw_sender_loan(self->sender, &job->item.format, &job->frame);
     if (status != FW_OK)
-        fail_job(job, status);
+        fail_delivery(self, job, status);
 }
 
 /* Compress into a loaned frame, which takes over what the raw one knew. Within the turns of sends. */
@@ -165,7 +179,6 @@ static void account(fw_pipeline *self, const fw_job *job) {
     case FW_CLOSED:
         atomic_store(&self->stopping, true);
         break;
-    case FW_TIMEOUT:
     case FW_NO_MEMORY:
         end_run(self, job->status, job->cause);
         break;
@@ -204,12 +217,12 @@ static void process(fw_pipeline *self, fw_job *job) {
     if (job->status == FW_OK && bytes != NULL) {
         fw_status status = encode(self, &job->frame, bytes, size);
         if (status != FW_OK)
-            fail_job(job, status);
+            fail_delivery(self, job, status);
     }
     if (job->status == FW_OK && job->frame != NULL && self->sent < self->limit) {
         fw_status status = fw_sender_send(self->sender, &job->frame);
         if (status != FW_OK)
-            fail_job(job, status);
+            fail_delivery(self, job, status);
         if (++self->sent == self->limit)
             fw_source_stop(self->source);
     }
@@ -246,10 +259,8 @@ static void *coordinate(void *arg) {
         pthread_join(self->workers[i], NULL);
     fw_status status = fw_sender_finish(self->sender);
     pthread_mutex_lock(&self->lock);
-    if (self->status == FW_OK && status != FW_OK && status != FW_TIMEOUT) {
-        self->status = status;
-        snprintf(self->cause, sizeof self->cause, "%s", fw_cause());
-    }
+    if (status != FW_OK && status != FW_TIMEOUT) /* frames in flight and lost results are in the account */
+        note_end(self, status, fw_cause());
     self->finished = true;
     self->finished_at = fw_now();
     pthread_cond_broadcast(&self->changed);

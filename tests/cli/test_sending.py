@@ -319,8 +319,6 @@ def test_it_waits_for_as_many_receivers_as_asked(start: Start) -> None:
 def test_an_open_port_without_keys_is_warned_of_loudly(start: Start) -> None:
     sending = start("send", "test:bars?size=16x16", "--to", "push+tcp://0.0.0.0:*", "--quiet")
     sending.says("is open to the network")
-    sending.signal()
-    assert sending.wait() == 0
 
 
 def test_ipc_works_and_leaves_nothing_behind(start: Start, tmp_path: Path) -> None:

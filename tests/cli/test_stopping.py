@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.command import PATIENCE, Running, wait_until
+from helpers.command import Running, wait_until
 from helpers.plain import Receiver
 
 Start = Callable[..., Running]
@@ -69,43 +69,47 @@ def test_a_second_signal_ends_it_at_once(start: Start) -> None:
         assert time.monotonic() - began < 5
 
 
-def read_terminal(terminal: int, until: bytes, running: Running) -> bytes:
-    text = b""
+class Terminal:
+    """What a program shows on a terminal, as it comes."""
 
-    def seen() -> bool:
-        nonlocal text
-        if not select.select([terminal], [], [], 0.1)[0]:
-            return False
-        try:
-            text += os.read(terminal, 65536)
-        except OSError:  # the other side is closed
-            return True
-        return until in text
+    def __init__(self) -> None:
+        self.master, self.side = pty.openpty()
+        self.text = b""
 
-    wait_until(seen, f"{until!r} on the terminal")
-    assert until in text, text
-    return text
+    def shows(self, what: bytes) -> None:
+        def shown() -> bool:
+            if what not in self.text and select.select([self.master], [], [], 0.1)[0]:
+                self.text += os.read(self.master, 65536)
+            return what in self.text
+
+        wait_until(shown, f"{what!r} on the terminal")
+
+    def close(self) -> None:
+        os.close(self.master)
+        os.close(self.side)
 
 
 def test_progress_is_one_line_on_a_terminal_that_messages_never_mix_with(start: Start) -> None:
-    terminal, side = pty.openpty()
-    sending = start(*ENDLESS, stderr=side, env={"TERM": "xterm"})
-    os.close(side)
+    terminal = Terminal()
+    sending = start(*ENDLESS, stderr=terminal.side, env={"TERM": "xterm"})
     with Receiver(sending.url) as receiver:
         receiver.receive()
-        text = read_terminal(terminal, b"1 receiver", sending)
-        assert b"framewire: listening on push+tcp://" in text
-        assert b" fps, " in text and b" MB/s" in text and b" dropped" in text
-        status = text.rsplit(b"\r", 1)[1]
+        terminal.shows(b"1 receiver")
+        assert b"framewire: listening on push+tcp://" in terminal.text
+        status = terminal.text.rsplit(b"\r", 1)[1]
         assert b"\n" not in status
+        assert b" fps, " in status and b" MB/s, " in status and b" dropped" in status
         sending.signal()
-        text = read_terminal(terminal, b"stopping", sending)
-        before = text[: text.index(b"framewire: Terminated")]
+        terminal.shows(b"stopping")
+        before = terminal.text[: terminal.text.index(b"framewire: Terminated")]
         assert before.endswith(b"\r\x1b[K")
         list(receiver)
-        read_terminal(terminal, b" frames sent in ", sending)
-    assert sending.wait(PATIENCE) == 0
-    os.close(terminal)
+        terminal.shows(b" frames sent in ")
+        assert (
+            terminal.text[: terminal.text.index(b" frames sent in ")].rsplit(b"framewire: ", 1)[0].endswith(b"\r\x1b[K")
+        )
+    assert sending.wait() == 0
+    terminal.close()
 
 
 def test_there_is_no_progress_line_where_there_is_no_terminal(start: Start, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ FW_API fw_status fw_sender_open(const fw_sender_options *options, fw_sender **se
  * fw_sender_send() or fw_sender_discard() takes it back.
  *
  * Any thread. Errors: FW_INVALID (the format), FW_FULL, FW_TOO_LARGE (more than the largest block
- * of the budget), FW_TIMEOUT (nobody came in options.timeout), FW_CLOSED; *frame_p is then NULL.
+ * of the budget), FW_NOT_FOUND (nobody came in options.timeout), FW_CLOSED; *frame_p is then NULL.
  */
 FW_API fw_status fw_sender_loan(fw_sender *self, const fw_format *format, fw_frame **frame_p);
 
