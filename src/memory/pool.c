@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "memory/buddy.h"
+#include "memory/limit.h"
 
 #define BUDGET_MIN ((size_t)64 << 10)
 
@@ -53,6 +54,7 @@ fw_status fw_pool_open(size_t budget, fw_pool **self_p) {
     }
     pthread_mutex_init(&self->lock, NULL);
     pthread_mutex_init(&self->region_lock, NULL);
+    fw_memory_check_budget("", budget);
     *self_p = self;
     return FW_OK;
 }

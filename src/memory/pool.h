@@ -38,8 +38,9 @@ typedef struct fw_slot {
     struct fw_slot *next;
 } fw_slot;
 
-/* Budget in bytes, at least 64 KiB; rounded down to 4 KiB, the smallest block. *self_p has one reference, to be given
- * back with fw_pool_close(). Errors: FW_INVALID (too small), FW_NO_MEMORY, FW_UNSUPPORTED. */
+/* Budget in bytes, at least 64 KiB; rounded down to 4 KiB, the smallest block. One beyond what the system allows is
+ * warned of. *self_p has one reference, to be given back with fw_pool_close().
+ * Errors: FW_INVALID (too small), FW_NO_MEMORY, FW_UNSUPPORTED. */
 fw_status fw_pool_open(size_t budget, fw_pool **self_p);
 
 /* The largest size that fw_pool_loan() can ever serve: the largest power-of-two block of the budget. */
