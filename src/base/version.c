@@ -1,4 +1,4 @@
-#include <framewire/version.h>
+#include "base/version.h"
 
 const char *fw_version(void) {
     return FW_VERSION;

@@ -9,6 +9,7 @@
 #include <jpeglib.h>
 
 #include "base/status.h"
+#include "base/version.h"
 #include "image/bytes.h"
 #include "image/exif.h"
 
@@ -335,3 +336,10 @@ const fw_codec fw_codec_jpeg = {
     .decode = jpeg_decode,
     .close = jpeg_close,
 };
+
+#define TEXT_OF(macro)  AS_TYPED(macro)
+#define AS_TYPED(token) #token
+
+void fw_jpeg_version(fw_text *text) { /* the library does not say its own: this is what was built with */
+    fw_text_format(text, "libjpeg-turbo %s", TEXT_OF(LIBJPEG_TURBO_VERSION));
+}

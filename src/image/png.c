@@ -6,6 +6,7 @@
 #include <spng.h>
 
 #include "base/status.h"
+#include "base/version.h"
 #include "image/bytes.h"
 #include "image/exif.h"
 
@@ -157,3 +158,7 @@ const fw_codec fw_codec_png = {
     .decode = png_decode,
     .close = png_close,
 };
+
+void fw_png_version(fw_text *text) {
+    fw_text_format(text, "libspng %s", spng_version_string());
+}

@@ -14,6 +14,7 @@
 #include <tiffio.h>
 
 #include "base/status.h"
+#include "base/version.h"
 #include "image/bytes.h"
 #include "image/tiff_pages.h"
 #include "image/tiff_rows.h"
@@ -469,3 +470,9 @@ const fw_codec fw_codec_tiff = {
     .close = tiff_close,
     .pages = fw_tiff_pages,
 };
+
+void fw_tiff_version(fw_text *text) {
+    const char *whole = TIFFGetVersion(), *number = strstr(whole, "Version "); /* "LIBTIFF, Version 4.5.0\n..." */
+    number = number ? number + strlen("Version ") : whole;
+    fw_text_format(text, "libtiff %.*s", (int)strcspn(number, "\n"), number);
+}

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "base/version.h"
 
 struct fw_http {
     struct MHD_Daemon *daemon;
@@ -188,4 +189,8 @@ void fw_http_close(fw_http **self_p) {
     MHD_stop_daemon(self->daemon);
     free(self);
     *self_p = NULL;
+}
+
+void fw_http_version(fw_text *text) {
+    fw_text_format(text, "libmicrohttpd %s", MHD_get_version());
 }

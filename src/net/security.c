@@ -14,6 +14,7 @@
 #include <zmq.h>
 
 #include "base/status.h"
+#include "base/version.h"
 #include "net/zap.h"
 
 /* ZMQ_ZAP_ENFORCE_DOMAIN: in every libzmq since 4.3.0, but its name is in the header of draft builds only. */
@@ -195,4 +196,10 @@ void fw_security_close(fw_security **self_p) {
     explicit_bzero(self, sizeof *self);
     free(self);
     *self_p = NULL;
+}
+
+void fw_czmq_version(fw_text *text) {
+    int major, minor, patch;
+    zsys_version(&major, &minor, &patch);
+    fw_text_format(text, "CZMQ %d.%d.%d", major, minor, patch);
 }

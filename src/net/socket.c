@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "base/version.h"
 #include "net/ipc.h"
 #include "net/monitor.h"
 #include "net/security.h"
@@ -211,4 +212,10 @@ void fw_socket_close(fw_socket **self_p, int linger_ms) {
     if (self->url.ipc) fw_ipc_release(ipc_path(self), &self->lock_fd);
     free(self);
     *self_p = NULL;
+}
+
+void fw_zmq_version(fw_text *text) {
+    int major, minor, patch;
+    zmq_version(&major, &minor, &patch);
+    fw_text_format(text, "libzmq %d.%d.%d", major, minor, patch);
 }

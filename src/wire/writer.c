@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include <msgpack/pack.h>
+#include <msgpack/version.h>
+
+#include "base/version.h"
 
 static int put(void *data, const char *bytes, size_t size) {
     fw_writer *self = data;
@@ -45,4 +48,8 @@ void fw_write_float(fw_writer *self, double value) {
 
 void fw_write_packed(fw_writer *self, const void *packed, size_t size) {
     put(self, packed, size);
+}
+
+void fw_msgpack_version(fw_text *text) {
+    fw_text_format(text, "msgpack-c %s", msgpack_version());
 }
