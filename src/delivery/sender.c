@@ -94,6 +94,15 @@ static fw_status write_ready_file(fw_sender *self) {
     return status;
 }
 
+static fw_status open_metrics(fw_sender *self) {
+    const fw_http_pages pages = { fw_sender_metrics, fw_sender_health, self };
+    char listening[128];
+    fw_status status = fw_http_open(self->options.metrics, &pages, listening, &self->http);
+    if (status == FW_OK)
+        fw_info("metrics at http://%s/metrics", listening);
+    return status;
+}
+
 static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
     fw_status status = fw_options_copy(options, &self->options);
     if (status != FW_OK)
@@ -122,6 +131,8 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
     if (status == FW_OK && self->options.collect != NULL)
         status = fw_collect_open(self->context, self->options.collect, self->security, self->options.stream,
                                  self->epoch, &self->collect);
+    if (status == FW_OK && self->options.metrics != NULL)
+        status = open_metrics(self);
     if (status != FW_OK)
         return status;
     int error = pthread_create(&self->thread, NULL, fw_sender_thread, self);
@@ -332,6 +343,7 @@ void fw_sender_close(fw_sender **self_p) {
         fw_sender_wake(self);
         pthread_join(self->thread, NULL);
     }
+    fw_http_close(&self->http);
     while (self->head != NULL) {
         fw_frame *frame = self->head;
         self->head = frame->next;

@@ -41,7 +41,6 @@ struct fw_sender {
     fw_collect *collect; /* NULL: results are not collected */
     fw_results *results;
     fw_http *http;
-    char metrics_url[160];
     int wake_fd; /* eventfd: something for the thread */
     pthread_t thread;
     bool thread_runs;
