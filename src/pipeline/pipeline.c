@@ -85,6 +85,8 @@ static void fail_delivery(fw_pipeline *self, fw_job *job, fw_status status) {
     if (status != FW_FULL && status != FW_TOO_LARGE && status != FW_INVALID && status != FW_CLOSED) {
         end_run(self, status, fw_cause());
         status = FW_CLOSED;
+    } else if (status != FW_FULL && status != FW_CLOSED && job->item.name != NULL) {
+        fw_fail(status, "%s: not taken: %s", job->item.name, fw_cause());
     }
     fail_job(job, status);
 }
@@ -288,7 +290,7 @@ static fw_status open_all(fw_pipeline *self, const fw_pipeline_options *options)
         self->threads = 1;
     if (options->sender.resume && !fw_source_has_items(self->source))
         return fw_fail(FW_INVALID, "--resume: this source's frames have no identity to know them by");
-    if (options->sender.resume && options->source.loop != 1)
+    if (options->sender.resume && options->source.loop > 1)
         return fw_fail(FW_INVALID, "--resume goes with --loop 1: an item has one result");
     fw_sender_options sender = options->sender;
     if (sender.stream == NULL)
