@@ -161,6 +161,65 @@ static void a_stopped_pool_lends_no_more(void **state) {
     fw_pool_close(&pool);
 }
 
+#define UNIT  ((size_t)4096)
+#define UNITS ((size_t)301)
+
+/* Is an aligned run of so many units free? */
+static bool has_room(const uint8_t *map, size_t units) {
+    for (size_t at = 0; at + units <= UNITS; at += units)
+        if (!memchr(map + at, 1, units))
+            return true;
+    return false;
+}
+
+/* Against a map of 4 KiB units. SEED in the environment replays a run. */
+static void slots_never_overlap_nor_pass_the_budget(void **state) {
+    (void)state;
+    const char *given = getenv("SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 20260101;
+    print_message("# seed %u\n", seed);
+    fw_pool *pool = pool_of(UNITS * UNIT + 1000);
+    static uint8_t map[UNITS];
+    fw_slot *out[UNITS];
+    size_t count = 0, used = 0;
+    for (int step = 0; step < 50000; step++) {
+        bool growing = step / 500 % 2 == 0;
+        if (rand_r(&seed) % 8 < (growing ? 5 : 3)) {
+            size_t size = (size_t)rand_r(&seed) % (UNIT << rand_r(&seed) % 9) + 1, units = 1;
+            while (units * UNIT < size)
+                units *= 2;
+            fw_slot *slot = NULL;
+            fw_status status = fw_pool_loan(pool, size, 0, &slot);
+            assert_int_equal(status, has_room(map, units) ? FW_OK : FW_FULL);
+            if (!slot)
+                continue;
+            assert_int_equal(slot->room, units * UNIT);
+            assert_int_equal(slot->offset % slot->room, 0);
+            assert_true(slot->offset + slot->room <= UNITS * UNIT);
+            assert_null(memchr(map + slot->offset / UNIT, 1, units));
+            memset(map + slot->offset / UNIT, 1, units);
+            for (size_t i = 0; i < count; i++)
+                assert_int_not_equal(out[i]->index, slot->index);
+            out[count++] = slot;
+            used += slot->room;
+        } else if (count) {
+            size_t which = (size_t)rand_r(&seed) % count;
+            fw_slot *slot = out[which];
+            out[which] = out[--count];
+            memset(map + slot->offset / UNIT, 0, slot->room / UNIT);
+            used -= slot->room;
+            fw_slot_release(slot);
+        }
+        size_t slots;
+        assert_int_equal(fw_pool_used(pool, &slots), used);
+        assert_int_equal(slots, count);
+    }
+    while (count)
+        fw_slot_release(out[--count]);
+    fw_slot_release(loan(pool, fw_pool_largest(pool)));
+    fw_pool_close(&pool);
+}
+
 /* A thread that loans, and waits. */
 typedef struct borrower {
     pthread_t thread;
@@ -315,6 +374,7 @@ int main(void) {
         cmocka_unit_test(memory_outlives_the_pool_that_is_closed),
         cmocka_unit_test(pages_are_taken_for_what_is_used),
         cmocka_unit_test(a_stopped_pool_lends_no_more),
+        cmocka_unit_test(slots_never_overlap_nor_pass_the_budget),
         cmocka_unit_test(waiters_are_served_in_order_of_arrival),
         cmocka_unit_test(a_waiter_that_gives_up_lets_the_next_through),
         cmocka_unit_test(stopping_wakes_all_who_wait),
