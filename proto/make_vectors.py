@@ -84,14 +84,14 @@ def frame(
     stream: str = "cam0",
     payload: bytes | None = None,
     header: bytes | None = None,
-    meta: Any = None,
+    meta_means: Any = None,
     **changes: Any,
 ) -> None:
     fields = {**FRAME, **changes}
     if payload is None:
         payload = bytes(i % 251 for i in range(size_of(fields["shape"], fields["dtype"])))
     parts = [stream.encode(), pack(fields) if header is None else header, payload]
-    good[f"frame-{name}"] = about, parts, frame_means(fields, len(payload), stream, meta)
+    good[f"frame-{name}"] = about, parts, frame_means(fields, len(payload), stream, meta_means)
 
 
 def result(
@@ -176,13 +176,14 @@ def make_good() -> None:
     frame("item-utf8", "text is UTF-8", item="höhle/画像.png")
     frame("meta-types", "all that meta may hold",
           meta={"nil": None, "yes": True, "no": False, "small": 1, "negative": -5, "large": 2**64 - 1,
-                "least": -(2**63), "real": 0.5, "text": "ü", "list": [1, [2, []]], "map": {"a": {"b": {}}}})  # fmt: skip
+                "least": -(2**63), "real": 0.5, "text": "ü", "list": [1, [2, []]],
+                "map": {"a": {"b": {}}}})  # fmt: skip
     frame("meta-empty", "an empty map", meta={})
     frame("meta-bytes", "bytes in meta, as a value and as a key",
           header=pack({**FRAME, "meta": {"icc": b"\x00\xff", b"\x01\x02": 1}}),
-          meta={"icc": {"$base64": "AP8="}, "AQI=": 1})  # fmt: skip
+          meta_means={"icc": {"$base64": "AP8="}, "AQI=": 1})  # fmt: skip
     frame("meta-float32", "a float of 32 bits", header=raw_map(*FRAME.items(), ("meta", b"\x81\xa1x\xca\x3f\xc0\0\0")),
-          meta={"x": 1.5})  # fmt: skip
+          meta_means={"x": 1.5})  # fmt: skip
     frame(
         "keys-unknown",
         "unknown keys are skipped, whatever they hold",
@@ -206,7 +207,7 @@ def make_good() -> None:
         "as deep as may be: the header is the first level",
         header=raw_map(*FRAME.items(), ("later", nested(15))),
     )
-    fill = 65536 - len(pack({**FRAME, "later": b""})) - 3 + 1  # bin 16 has a head of 3 bytes, bin 8 of 2
+    fill = 65536 - len(pack({**FRAME, "later": b""})) - 1  # long bytes have a head that is longer by one
     frame("header-64k", "as long as may be", header=pack({**FRAME, "later": bytes(fill)}))
 
     end("minimal", "the required keys alone")
@@ -367,7 +368,7 @@ def make_bad_parts() -> None:
 
 
 def make_bad_headers() -> None:
-    fill = 65536 - len(pack({**FRAME, "later": b""})) - 3 + 1
+    fill = 65536 - len(pack({**FRAME, "later": b""})) - 1
     bad_header("header_size", "64k-and-one", "65537 bytes", pack({**FRAME, "later": bytes(fill + 1)}))
 
     header = pack(FRAME)
@@ -403,12 +404,15 @@ def make_bad_headers() -> None:
 
 def make_bad_fields() -> None:
     for name, about, key, value in (
-        ("v-missing", "required", "v", ...), ("v-text", "an integer", "v", "1"), ("v-bool", "true is no integer", "v", True),
-        ("v-negative", "from 0", "v", -1), ("v-float", "an integer", "v", 1.0), ("kind-missing", "required", "kind", ...),
+        ("v-missing", "required", "v", ...), ("v-text", "an integer", "v", "1"),
+        ("v-bool", "true is no integer", "v", True),
+        ("v-negative", "from 0", "v", -1), ("v-float", "an integer", "v", 1.0),
+        ("kind-missing", "required", "kind", ...),
         ("kind-integer", "a text", "kind", 1), ("kind-bytes", "a text", "kind", b"frame"),
         ("epoch-missing", "required", "epoch", ...), ("epoch-negative", "from 0", "epoch", -1),
         ("epoch-float", "an integer", "epoch", 1.0), ("epoch-text", "an integer", "epoch", "c0ffee"),
-        ("seq-missing", "required", "seq", ...), ("seq-text", "an integer", "seq", "7"), ("seq-nil", "an integer", "seq", None),
+        ("seq-missing", "required", "seq", ...), ("seq-text", "an integer", "seq", "7"),
+        ("seq-nil", "an integer", "seq", None),
         ("seq-bool", "true is no integer", "seq", True), ("item-bytes", "a text", "item", b"a.jpg"),
         ("item-nil", "a text, or not there", "item", None), ("item-long", "at most 4096 bytes", "item", "a" * 4097),
         ("item-long-utf8", "at most 4096 bytes", "item", "é" * 2049), ("time-float", "an integer", "time", 1.5),
@@ -431,7 +435,8 @@ def make_bad_fields() -> None:
         ("shape-alone", "shape and dtype come together", "shape", [1]), ("dtype-alone", "they do", "dtype", "|u1"),
         ("seq-missing", "required", "seq", ...), ("arrays-map", "a list", "arrays", {}),
         ("arrays-65", "at most 64", "arrays", [{"name": f"a{i}", "shape": [1], "dtype": "|u1"} for i in range(65)]),
-        ("array-integer", "a map", "arrays", [1]), ("array-nameless", "required", "arrays", [{"shape": [1], "dtype": "|u1"}]),
+        ("array-integer", "a map", "arrays", [1]),
+        ("array-nameless", "required", "arrays", [{"shape": [1], "dtype": "|u1"}]),
         ("array-shapeless", "required", "arrays", [{"name": "a", "dtype": "|u1"}]),
         ("array-dtypeless", "required", "arrays", [{"name": "a", "shape": [1]}]),
         ("array-name-empty", "1 to 128 bytes", "arrays", [{"name": "", "shape": [1], "dtype": "|u1"}]),
@@ -454,9 +459,12 @@ def make_bad_fields() -> None:
 
 def make_bad_contents() -> None:
     for name, about, dtype in (
-        ("unknown", "not of the list", "<f3"), ("big-endian", "little-endian only", ">u2"), ("native", "not '='", "=u2"),
-        ("one-byte", "one byte has no order", "<u1"), ("object", "never objects", "|O"), ("void", "no structures", "|V8"),
-        ("name", "a typestr, not a name", "uint8"), ("empty", "not of the list", ""), ("nul", "not of the list", "|u1\0"),
+        ("unknown", "not of the list", "<f3"), ("big-endian", "little-endian only", ">u2"),
+        ("native", "not '='", "=u2"),
+        ("one-byte", "one byte has no order", "<u1"), ("object", "never objects", "|O"),
+        ("void", "no structures", "|V8"),
+        ("name", "a typestr, not a name", "uint8"), ("empty", "not of the list", ""),
+        ("nul", "not of the list", "|u1\0"),
     ):  # fmt: skip
         bad_frame("dtype", name, about, dtype=dtype)
     bad_result(
@@ -469,12 +477,15 @@ def make_bad_contents() -> None:
     for name, about, changes in (
         ("none", "a frame has a dimension", {"shape": []}), ("nine", "at most 8 dimensions", {"shape": [1] * 8 + [8]}),
         ("zero", "a frame has an element", {"shape": [0, 8]}), ("overflow", "2^64 bytes", {"shape": [2**32, 2**32]}),
-        ("overflow-63", "2^63 bytes", {"shape": [2**62, 2]}), ("overflow-dtype", "2^63 bytes", {"shape": [2**59], "dtype": "<c16"}),
+        ("overflow-63", "2^63 bytes", {"shape": [2**62, 2]}),
+        ("overflow-dtype", "2^63 bytes", {"shape": [2**59], "dtype": "<c16"}),
         ("overflow-wrap", "2^64 + 8 bytes", {"shape": [2**61 + 1], "dtype": "<u8"}),
         ("overflow-zero", "an empty frame, too large by its other extents", {"shape": [0, 2**63, 4]}),
         ("rgb8-four", "three channels", {"format": "rgb8", "shape": [1, 2, 4]}),
-        ("rgb8-flat", "three dimensions", {"format": "rgb8"}), ("mono8-channel", "two dimensions", {"format": "mono8", "shape": [2, 4, 1]}),
-        ("mono16-u1", "of <u2", {"format": "mono16"}), ("mono8-u2", "of |u1", {"format": "mono8", "dtype": "<u2", "shape": [2, 2]}),
+        ("rgb8-flat", "three dimensions", {"format": "rgb8"}),
+        ("mono8-channel", "two dimensions", {"format": "mono8", "shape": [2, 4, 1]}),
+        ("mono16-u1", "of <u2", {"format": "mono16"}),
+        ("mono8-u2", "of |u1", {"format": "mono8", "dtype": "<u2", "shape": [2, 2]}),
         ("rgb16-i2", "of <u2", {"format": "rgb16", "dtype": "<i2", "shape": [2, 2, 3]}),
         ("uyvy-odd", "an even width", {"format": "uyvy", "shape": [2, 3, 2]}),
         ("nv12-rows", "rows are three halves of the height", {"format": "nv12"}),
@@ -503,7 +514,8 @@ def make_bad_contents() -> None:
     for name, about, value in (
         ("empty", "nil is one byte", b""), ("cut", "half a text", b"\xa5ab"), ("more", "two values", NIL + NIL),
         ("never-used", "0xc1", b"\xc1"), ("count", "2^32 - 1 elements", b"\xdd\xff\xff\xff\xff"),
-        ("nesting-65", "one level too deep", nested(65)), ("nesting-map", "one level too deep", b"\x81\x01" + nested(64)),
+        ("nesting-65", "one level too deep", nested(65)),
+        ("nesting-map", "one level too deep", b"\x81\x01" + nested(64)),
         ("key-list", "a key cannot be a list", b"\x81\x90\x01"), ("key-map", "a key cannot be a map", b"\x81\x80\x01"),
         ("key-ext", "a key cannot be of an extension type", b"\x81\xd4\x05\x00\x01"),
         ("timestamp", "negative extension types are msgpack's own", pack(msgpack.Timestamp(1, 0))),

@@ -7,15 +7,15 @@ class Error(Exception):
     """Something that Framewire cannot do; the text says what would work."""
 
 
-class Timeout(Error):  # noqa: N818 - the field's name for it
+class Timeout(Error):
     """Nothing came in the time allowed."""
 
 
-class Closed(Error):  # noqa: N818
+class Closed(Error):
     """Every stream has ended, or this side was closed."""
 
 
-class BadMessage(Error):  # noqa: N818
+class BadMessage(Error):
     """A message that breaks the wire format, or a payload that cannot be decoded.
 
     `reason` names the kind of fault as `proto/framewire-1.md` does ("parts", "stream", "header_size",
