@@ -211,6 +211,32 @@ static void a_silent_connection_is_not_taken_for_the_peer_beside_it(void **state
     fw_socket_close(&push, 0);
 }
 
+static void a_handshake_given_to_the_wrong_connection_is_put_right(void **state) {
+    static const char greeting[64] = "\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL";
+    static const char ready[] = "\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PULL";
+    fw_socket *push;
+    fw_event event;
+    assert_ok(open_socket(*state, ZMQ_PUSH, "push+tcp://127.0.0.1:0", true, NULL, &push));
+    int slow = raw_peer(push->endpoint, greeting, sizeof greeting);
+    assert_true(wait_event(push, FW_EVENT_ACCEPTED, &event));
+    int slow_fd = event.fd;
+    int silent = raw_peer(push->endpoint, "\xff", 1);
+    assert_true(wait_event(push, FW_EVENT_ACCEPTED, &event));
+    int silent_fd = event.fd;
+    assert_int_equal(send(slow, ready, sizeof ready - 1, MSG_NOSIGNAL), (ssize_t)sizeof ready - 1);
+    assert_true(wait_event(push, FW_EVENT_HANDSHAKE, &event));
+
+    close(silent);
+    assert_true(wait_event(push, FW_EVENT_WRONG_PEER, &event));
+    assert_int_equal(event.fd, silent_fd);
+    assert_int_equal(push->peers, 1);
+    close(slow);
+    assert_true(wait_event(push, FW_EVENT_DISCONNECTED, &event));
+    assert_int_equal(event.fd, slow_fd);
+    assert_int_equal(push->peers, 0);
+    fw_socket_close(&push, 0);
+}
+
 static void xpub_tells_of_every_subscription(void **state) {
     fw_socket *xpub;
     assert_ok(open_socket(*state, ZMQ_XPUB, "pub+tcp://127.0.0.1:0", true, NULL, &xpub));
@@ -376,6 +402,7 @@ int main(void) {
         net_test(a_wrong_kind_of_socket_is_seen_and_the_right_one_found_later),
         net_test(bytes_that_are_no_zmtp_are_no_peer),
         net_test(a_silent_connection_is_not_taken_for_the_peer_beside_it),
+        net_test(a_handshake_given_to_the_wrong_connection_is_put_right),
         net_test(xpub_tells_of_every_subscription),
         net_test(an_ipc_path_in_use_is_not_stolen),
         net_test(an_ipc_path_of_a_program_without_our_lock_is_not_stolen),
