@@ -175,7 +175,8 @@ fw_status fw_json_value(fw_text *out, const uint8_t *value, size_t size, uint64_
 }
 
 fw_status fw_json_meta(fw_text *out, fw_span meta, uint32_t count, uint64_t *nulls_p) {
-    const uint8_t *bytes = (const uint8_t *)meta.data;
+    static const uint8_t none[1]; /* a frame without meta has no bytes to point at */
+    const uint8_t *bytes = meta.size > 0 ? (const uint8_t *)meta.data : none;
     fw_reader check = { bytes, bytes + meta.size };
     for (uint32_t i = 0; i < count * UINT64_C(2); i++) {
         if (!fw_skip(&check, FW_VALUE_NESTING, FW_VALUE_RULES))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -185,18 +186,12 @@ def test_drops_are_counted_when_asked_for(start: Start) -> None:
     assert first.seq == 0
 
 
-def test_metrics_are_served(start: Start) -> None:
-    from urllib.request import urlopen
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    sending = start("send", "test:bars?size=16x16", *PUSH, "--metrics", f"127.0.0.1:{port}")
-    assert sending.url
-    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+def test_metrics_are_served_where_it_says(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16", *PUSH, "--metrics", "127.0.0.1:0")
+    sending.says("/metrics\n")
+    url = sending.stderr.split("metrics at ")[1].split()[0]
+    with urlopen(url) as answer:
         assert b"framewire_" in answer.read()
-    sending.signal()
-    assert sending.wait() == 0
 
 
 @pytest.mark.parametrize(
