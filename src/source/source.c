@@ -22,7 +22,7 @@ struct fw_source {
     uint64_t loops;        /* to go through; FW_LOOP_FOREVER */
     uint64_t loop;         /* of these are done */
     uint64_t number;       /* of the next item */
-    uint64_t loop_started; /* the number at which this loop began */
+    bool useful;           /* this loop gave an item that is no failure */
     bool ended;
     atomic_bool stopped;
     char stream[129];
@@ -133,12 +133,12 @@ fw_status fw_source_open(const char *const *arguments, size_t count, const fw_so
     return status;
 }
 
-/* After the last part: FW_OK to go on with the first. A loop that gave nothing is the last. */
+/* After the last part: FW_OK to go on with the first. A loop that gave nothing but failures is the last. */
 static fw_status begin_loop(fw_source *self) {
     self->loop++;
-    if (self->loop == self->loops || self->number == self->loop_started)
+    if (self->loop == self->loops || !self->useful)
         return FW_END;
-    self->loop_started = self->number;
+    self->useful = false;
     self->current = 0;
     for (size_t i = 0; i < self->count; i++) {
         fw_status status = self->parts[i].kind->rewind(self->parts[i].state);
@@ -158,6 +158,7 @@ fw_status fw_source_next_item(fw_source *self, fw_item *item) {
         fw_status status = part->kind->next(part->state, item);
         if (status != FW_END) {
             self->number += status != FW_CLOSED;
+            self->useful |= status == FW_OK;
             return status;
         }
         if (++self->current < self->count)

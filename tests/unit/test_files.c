@@ -284,6 +284,28 @@ static void a_bad_tiff_is_one_failure(void **state) {
     fw_source_close(&source);
 }
 
+static void a_slot_does_not_pass_for_a_test_picture_any_more(void **state) {
+    (void)state;
+    write_image("a.pgm", 1);
+    fw_source *source = opened("a.pgm");
+    fw_pool *pool = NULL;
+    fw_slot *slot = NULL;
+    fw_item item;
+    fw_frame *frame = NULL;
+    assert_ok(fw_source_next_item(source, &item));
+    assert_ok(fw_source_measure(source, &item));
+    assert_ok(fw_pool_open((size_t)1 << 20, &pool));
+    assert_ok(fw_pool_loan(pool, item.format.size, 0, &slot));
+    slot->left_by = 1;
+    assert_ok(fw_frame_new(&item.format, slot, &frame));
+    assert_ok(fw_source_fill(source, &item, frame));
+    assert_int_equal(slot->left_by, 0);
+    fw_frame_drop(&frame);
+    fw_source_free_item(source, &item);
+    fw_pool_close(&pool);
+    fw_source_close(&source);
+}
+
 static unsigned open_files(void) {
     DIR *stream = opendir("/proc/self/fd");
     unsigned count = 0;
@@ -365,6 +387,7 @@ int main(void) {
         IN_FOLDER(each_page_is_a_frame),
         IN_FOLDER(pages_are_not_lost_under_another_name),
         IN_FOLDER(a_bad_tiff_is_one_failure),
+        IN_FOLDER(a_slot_does_not_pass_for_a_test_picture_any_more),
         IN_FOLDER(several_threads_may_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
