@@ -1,0 +1,6 @@
+/* Any bytes as a PNM file: refused with a cause, or decoded within its memory. */
+#include "decode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    return decode_all(&fw_codec_pnm, data, size);
+}
