@@ -126,6 +126,23 @@ static void a_file_that_is_cut_is_refused(void **state) {
     free(file.data);
 }
 
+static void a_file_that_ends_behind_its_pixels_but_not_with_its_end_is_refused(void **state) {
+    (void)state;
+    bytes file = colour(64, 48);
+    memcpy(file.data + file.size - 2, "\xff\xfe", 2); /* a comment in the place of the end */
+    assert_refused(&fw_codec_jpeg, file, (fw_limits){ 0 }, FW_BAD_INPUT, "the file ends after");
+    free(file.data);
+}
+
+static void what_libjpeg_only_warns_of_is_refused(void **state) {
+    (void)state;
+    bytes file = colour(64, 48);
+    size_t at = file.size * 3 / 4;
+    memcpy(file.data + at, "\xff\xd9", 2); /* the end comes early: libjpeg would fill the rest with grey */
+    assert_refused(&fw_codec_jpeg, file, (fw_limits){ 0 }, FW_BAD_INPUT, "(Corrupt JPEG data: premature end");
+    free(file.data);
+}
+
 static void a_damaged_file_never_crashes(void **state) {
     (void)state;
     bytes file = colour(48, 32);
@@ -333,6 +350,8 @@ int main(void) {
         cmocka_unit_test(colour_is_rgb8_in_every_coding),
         cmocka_unit_test(inks_become_rgb8),
         cmocka_unit_test(a_file_that_is_cut_is_refused),
+        cmocka_unit_test(a_file_that_ends_behind_its_pixels_but_not_with_its_end_is_refused),
+        cmocka_unit_test(what_libjpeg_only_warns_of_is_refused),
         cmocka_unit_test(a_damaged_file_never_crashes),
         cmocka_unit_test(a_small_file_that_claims_to_be_huge_is_refused_from_its_header),
         cmocka_unit_test(limits_are_checked_before_decoding),

@@ -54,6 +54,7 @@ typedef struct style {
     bool separate;
     const char *mode; /* "w", "wb" (big-endian), "w8" (BigTIFF) */
     uint32_t pages;
+    const char *description;
 } style;
 
 /* Sample i of plane p as a number below 2^bits; floats hold the same numbers. */
@@ -101,6 +102,8 @@ static void put_page(TIFF *tiff, const style *how) {
     TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, how->photometric);
     TIFFSetField(tiff, TIFFTAG_COMPRESSION, how->compression ? how->compression : COMPRESSION_NONE);
     TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, how->separate ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
+    if (how->description)
+        TIFFSetField(tiff, TIFFTAG_IMAGEDESCRIPTION, how->description);
     if (how->format)
         TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, how->format);
     if (how->photometric == PHOTOMETRIC_YCBCR) {
@@ -366,19 +369,23 @@ static void where_the_chain_breaks_the_last_page_says_so(void **state) {
     free(file.data);
 }
 
-static void set_entry(bytes file, uint16_t tag, uint32_t value) { /* of the first page of a little-endian classic file */
-    size_t at = file.data[4] | file.data[5] << 8 | file.data[6] << 16;
+static void set_entry_of_type(bytes file, uint16_t tag, uint8_t type, uint32_t value) {
+    size_t at = file.data[4] | file.data[5] << 8 | file.data[6] << 16; /* the first page of a little-endian classic file */
     size_t count = file.data[at] | file.data[at + 1] << 8;
     for (size_t i = 0; i < count; i++) {
         uint8_t *entry = file.data + at + 2 + 12 * i;
         if ((entry[0] | entry[1] << 8) != tag)
             continue;
-        entry[2] = 4; /* LONG */
+        entry[2] = type;
         for (int b = 0; b < 4; b++)
             entry[8 + b] = (uint8_t)(value >> 8 * b);
         return;
     }
     fail_msg("no tag %u", tag);
+}
+
+static void set_entry(bytes file, uint16_t tag, uint32_t value) {
+    set_entry_of_type(file, tag, TIFF_LONG, value);
 }
 
 static void bombs_are_refused_from_the_header(void **state) {
@@ -420,6 +427,32 @@ static void a_file_that_is_cut_is_refused(void **state) {
         assert_every_cut_is_refused(&fw_codec_tiff, file, 1);
         free(file.data);
     }
+}
+
+static void what_libtiff_only_warns_of_is_refused(void **state) {
+    (void)state;
+    style how = { .width = 64, .height = 48, .bits = 8, .samples = 3, .photometric = PHOTOMETRIC_YCBCR, .compression = COMPRESSION_JPEG };
+    bytes file = encode(how);
+    const uint8_t *scan = memmem(file.data, file.size, "\xff\xda", 2);
+    assert_non_null(scan);
+    memcpy(file.data + (scan - file.data) + 200, "\xff\xd9", 2); /* the strip's JPEG ends early, the rest would be grey */
+    picture result = decode(&fw_codec_tiff, file);
+    assert_int_equal(result.status, FW_BAD_INPUT);
+    assert_non_null(strstr(result.cause, "damaged TIFF ("));
+    drop(&result);
+    free(file.data);
+}
+
+static void a_file_that_lacks_the_end_of_its_facts_is_refused(void **state) {
+    (void)state;
+    style how = { .width = 20, .height = 12, .bits = 8, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .description = "cell culture, well 7" };
+    bytes file = encode(how);
+    picture result = decode(&fw_codec_tiff, file);
+    assert_image(&result, FW_MONO8, 20, 12);
+    drop(&result);
+    set_entry_of_type(file, TIFFTAG_IMAGEDESCRIPTION, TIFF_ASCII, (uint32_t)file.size - 3);
+    assert_refused(&fw_codec_tiff, file, (fw_limits){ 0 }, FW_BAD_INPUT, "the file ends after");
+    free(file.data);
 }
 
 static void a_damaged_file_never_crashes(void **state) {
@@ -493,6 +526,8 @@ int main(void) {
         cmocka_unit_test(where_the_chain_breaks_the_last_page_says_so),
         cmocka_unit_test(bombs_are_refused_from_the_header),
         cmocka_unit_test(a_file_that_is_cut_is_refused),
+        cmocka_unit_test(what_libtiff_only_warns_of_is_refused),
+        cmocka_unit_test(a_file_that_lacks_the_end_of_its_facts_is_refused),
         cmocka_unit_test(a_damaged_file_never_crashes),
         cmocka_unit_test(facts_travel_in_meta),
         cmocka_unit_test(what_no_format_holds_is_refused),
