@@ -33,10 +33,17 @@ def main(pictures: Path, folder: Path) -> int:
     work = ["framewire", "work", str(MEAN), "--from", frames, "--results", answers, "--processes", "2"]
     print("$", " ".join(work), flush=True)
     workers = subprocess.Popen(work)
-    status = sender.wait()
-    if status:
-        workers.terminate()
-    workers.wait()
+    try:
+        # The end of the stream lets the workers go; a sender that broke (1, 2) says none.
+        while workers.poll() is None and sender.poll() in (None, 0, 3):
+            time.sleep(0.02)
+        status = workers.poll() or sender.wait(10)
+    finally:
+        for process in (sender, workers):
+            process.terminate()
+            process.wait()
+    if status not in (0, 3):
+        return status
 
     print(f"\n{'picture':28} {'shape':>16} {'mean':>8}  worker")
     for line in map(json.loads, results.read_text().splitlines()):
