@@ -36,11 +36,11 @@ typedef struct files_source {
 typedef struct file_item {
     char *path;
     fw_input input;
-    fw_blob *blob;       /* all of the file, or its head where it is kept as it is */
-    bool looked;         /* its pages were counted */
-    bool paged;          /* it is one of several */
-    bool kept;           /* travels as it is */
-    bool decoding;       /* image is open */
+    fw_blob *blob; /* all of the file, or its head where it is kept as it is */
+    bool looked;   /* its pages were counted */
+    bool paged;    /* it is one of several */
+    bool kept;     /* travels as it is */
+    bool decoding; /* image is open */
     fw_image image;
     uint64_t page, page_offset;
 } file_item;
@@ -160,8 +160,12 @@ static fw_status look_for_pages(files_source *self, fw_item *item, file_item *fi
     if (status == FW_OK && count == 0)
         status = fw_fail(FW_BAD_INPUT, "there is no page in it");
     if (status == FW_OK && count > 1) {
-        self->run = (page_run){ .path = file->path, .name = item->name, .input = file->input, .blob = file->blob,
-                                .offsets = offsets, .count = count };
+        self->run = (page_run){ .path = file->path,
+                                .name = item->name,
+                                .input = file->input,
+                                .blob = file->blob,
+                                .offsets = offsets,
+                                .count = count };
         *file = (file_item){ .input.fd = -1 };
         item->name = NULL;
         return FW_OK;
@@ -220,8 +224,12 @@ static fw_status add_facts(fw_item *item, const file_item *file) {
 }
 
 static fw_status open_image(files_source *self, fw_item *item, file_item *file, const fw_codec *codec) {
-    file->image = (fw_image){ .codec = codec, .bytes = file->blob->bytes, .size = file->blob->size,
-                              .limits = self->limits, .page = file->page, .page_offset = file->page_offset };
+    file->image = (fw_image){ .codec = codec,
+                              .bytes = file->blob->bytes,
+                              .size = file->blob->size,
+                              .limits = self->limits,
+                              .page = file->page,
+                              .page_offset = file->page_offset };
     fw_status status = add_facts(item, file);
     if (status == FW_OK)
         status = codec->open(&file->image, &item->meta);
@@ -255,8 +263,10 @@ static fw_status refuse_pages(const file_item *file, const fw_codec *codec) {
     fw_status status = codec->pages(file->blob->bytes, file->blob->size, &offsets, &count);
     free(offsets);
     if (status == FW_OK && count > 1)
-        status = fw_fail(FW_UNSUPPORTED, "it is a file of %zu pages by its content, but not by its name; "
-                         "rename it to end in .%s", count, codec->extensions[0]);
+        status = fw_fail(FW_UNSUPPORTED,
+                         "it is a file of %zu pages by its content, but not by its name; "
+                         "rename it to end in .%s",
+                         count, codec->extensions[0]);
     return status;
 }
 
@@ -293,8 +303,8 @@ static fw_status files_fill(void *state, fw_item *item, fw_frame *frame) {
         frame->slot->left_by = 0;
     if (file->kept) {
         memcpy(frame->data, file->blob->bytes, file->blob->size);
-        status = fw_input_read(&file->input, file->blob->size, file->input.size,
-                               (uint8_t *)frame->data + file->blob->size);
+        status =
+            fw_input_read(&file->input, file->blob->size, file->input.size, (uint8_t *)frame->data + file->blob->size);
     } else {
         status = file->image.codec->decode(&file->image, frame->data);
     }

@@ -95,7 +95,7 @@ fw_status fw_lines_next(fw_lines *self, const char **line_p) {
 fw_status fw_lines_rewind(fw_lines *self) {
     if (lseek(self->fd, 0, SEEK_SET) < 0)
         return fw_fail(FW_UNSUPPORTED, "a list that comes through a pipe can be gone through once; "
-                       "with --loop write the names to a file");
+                                       "with --loop write the names to a file");
     self->begin = self->end = 0;
     self->ended = false;
     return FW_OK;

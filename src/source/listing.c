@@ -94,8 +94,9 @@ void fw_listing_sort(fw_listing *self, size_t first) {
 }
 
 static fw_status add_entry(fw_listing *self, const struct dirent *entry) {
-    fw_entry_kind kind = entry->d_type == DT_DIR ? FW_ENTRY_FOLDER
-                         : entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN ? FW_ENTRY_UNKNOWN : FW_ENTRY_FILE;
+    fw_entry_kind kind = entry->d_type == DT_DIR                                  ? FW_ENTRY_FOLDER
+                         : entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN ? FW_ENTRY_UNKNOWN
+                                                                                  : FW_ENTRY_FILE;
     if (entry->d_name[0] == '.' || (kind == FW_ENTRY_FILE && !fw_codec_has_extension(entry->d_name)))
         return FW_OK;
     return fw_listing_add(self, kind, entry->d_name);

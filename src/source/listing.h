@@ -13,9 +13,9 @@ typedef enum fw_entry_kind { FW_ENTRY_FILE, FW_ENTRY_FOLDER, FW_ENTRY_UNKNOWN } 
 
 /* Zero-initialise; fw_listing_free() at the end. */
 typedef struct fw_listing {
-    char *text;      /* an entry: its kind as one byte, the name, NUL */
+    char *text; /* an entry: its kind as one byte, the name, NUL */
     size_t size, room;
-    size_t *places;  /* where the entries begin */
+    size_t *places; /* where the entries begin */
     size_t count, places_room;
 } fw_listing;
 

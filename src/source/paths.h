@@ -11,16 +11,16 @@
 #include "source/walk.h"
 
 typedef struct fw_paths {
-    fw_listing roots;   /* arguments, globs expanded */
+    fw_listing roots; /* arguments, globs expanded */
     size_t next_root;
-    bool relative;      /* one folder is all: items are relative to it */
-    bool listed;        /* lines are open */
+    bool relative; /* one folder is all: items are relative to it */
+    bool listed;   /* lines are open */
     bool list_used;
-    fw_lines lines;     /* after the roots */
+    fw_lines lines; /* after the roots */
     bool walking, walk_failed;
-    fw_walk walk;       /* of the root or line whose turn it is */
-    size_t item_at;     /* where an item begins in the walk's paths */
-    bool peeked;        /* a step was taken ahead: its status and cause */
+    fw_walk walk;   /* of the root or line whose turn it is */
+    size_t item_at; /* where an item begins in the walk's paths */
+    bool peeked;    /* a step was taken ahead: its status and cause */
     fw_status ahead;
     char ahead_cause[1024];
 } fw_paths;

@@ -22,16 +22,16 @@ static const struct {
     const char *channels;
     bool wide, bayer;
 } layouts[FW_PIXELS_COUNT] = {
-    [FW_MONO8] = { "l", false, false },          [FW_MONO16] = { "l", true, false },
-    [FW_RGB8] = { "rgb", false, false },         [FW_BGR8] = { "bgr", false, false },
-    [FW_RGBA8] = { "rgba", false, false },       [FW_BGRA8] = { "bgra", false, false },
-    [FW_RGB16] = { "rgb", true, false },         [FW_BGR16] = { "bgr", true, false },
-    [FW_RGBA16] = { "rgba", true, false },       [FW_BGRA16] = { "bgra", true, false },
-    [FW_BAYER_RGGB8] = { "rggb", false, true },  [FW_BAYER_BGGR8] = { "bggr", false, true },
-    [FW_BAYER_GBRG8] = { "gbrg", false, true },  [FW_BAYER_GRBG8] = { "grbg", false, true },
-    [FW_BAYER_RGGB16] = { "rggb", true, true },  [FW_BAYER_BGGR16] = { "bggr", true, true },
-    [FW_BAYER_GBRG16] = { "gbrg", true, true },  [FW_BAYER_GRBG16] = { "grbg", true, true },
-    [FW_UYVY] = { "cy", false, false },          [FW_YUYV] = { "yc", false, false },
+    [FW_MONO8] = { "l", false, false },         [FW_MONO16] = { "l", true, false },
+    [FW_RGB8] = { "rgb", false, false },        [FW_BGR8] = { "bgr", false, false },
+    [FW_RGBA8] = { "rgba", false, false },      [FW_BGRA8] = { "bgra", false, false },
+    [FW_RGB16] = { "rgb", true, false },        [FW_BGR16] = { "bgr", true, false },
+    [FW_RGBA16] = { "rgba", true, false },      [FW_BGRA16] = { "bgra", true, false },
+    [FW_BAYER_RGGB8] = { "rggb", false, true }, [FW_BAYER_BGGR8] = { "bggr", false, true },
+    [FW_BAYER_GBRG8] = { "gbrg", false, true }, [FW_BAYER_GRBG8] = { "grbg", false, true },
+    [FW_BAYER_RGGB16] = { "rggb", true, true }, [FW_BAYER_BGGR16] = { "bggr", true, true },
+    [FW_BAYER_GBRG16] = { "gbrg", true, true }, [FW_BAYER_GRBG16] = { "grbg", true, true },
+    [FW_UYVY] = { "cy", false, false },         [FW_YUYV] = { "yc", false, false },
     [FW_NV12] = { "y", false, false },
 };
 
@@ -40,13 +40,20 @@ static uint16_t sample(colour c, char channel, uint32_t x) {
     int64_t luma = (299 * (int64_t)c.r + 587 * (int64_t)c.g + 114 * (int64_t)c.b + 500) / 1000;
     double chroma = x % 2 == 0 ? (double)(c.b - luma) / 0.886 : (double)(c.r - luma) / 0.701;
     switch (channel) {
-    case 'r': return c.r;
-    case 'g': return c.g;
-    case 'b': return c.b;
-    case 'l': return (uint16_t)luma;
-    case 'y': return (uint16_t)((16 + (luma * 219 + 32767) / 65535) << 8);
-    case 'c': return (uint16_t)((128 + lround(chroma * 112 / 65535)) << 8);
-    default: return UINT16_MAX; /* opaque */
+    case 'r':
+        return c.r;
+    case 'g':
+        return c.g;
+    case 'b':
+        return c.b;
+    case 'l':
+        return (uint16_t)luma;
+    case 'y':
+        return (uint16_t)((16 + (luma * 219 + 32767) / 65535) << 8);
+    case 'c':
+        return (uint16_t)((128 + lround(chroma * 112 / 65535)) << 8);
+    default:
+        return UINT16_MAX; /* opaque */
     }
 }
 
@@ -101,7 +108,9 @@ fw_status fw_picture_open(fw_picture *self, fw_picture_kind kind, const fw_forma
     uint8_t *rows = self->templates;
     for (uint32_t i = 0; i < self->plane_count; i++) {
         fw_plane *plane = &self->planes[i];
-        *plane = (fw_plane){ .offset = i * row_size * height, .row_size = row_size, .subsampling = i + 1,
+        *plane = (fw_plane){ .offset = i * row_size * height,
+                             .row_size = row_size,
+                             .subsampling = i + 1,
                              .channels = i == 0 ? layouts[format->pixels].channels : "c" };
         for (int odd = 0; odd < 2; odd++, rows += 2 * row_size) {
             plane->ground[odd] = rows;
@@ -125,15 +134,18 @@ static void draw_rows(const fw_picture *self, uint8_t *out, uint32_t first, uint
         const fw_plane *plane = &self->planes[i];
         for (uint32_t n = 0; n < count; n += plane->subsampling) {
             uint32_t y = (self->top + (first - self->top + n) % span) / plane->subsampling;
-            memcpy(out + plane->offset + y * plane->row_size, (band ? plane->band : plane->ground)[y % 2], plane->row_size);
+            memcpy(out + plane->offset + y * plane->row_size, (band ? plane->band : plane->ground)[y % 2],
+                   plane->row_size);
         }
     }
 }
 
-static const uint8_t digit_dots[10][7] = { /* five bits a row, the leftmost is 16 */
-    { 14, 17, 19, 21, 25, 17, 14 }, { 4, 12, 4, 4, 4, 4, 14 },     { 14, 17, 1, 2, 4, 8, 31 },  { 31, 2, 4, 2, 1, 17, 14 },
-    { 2, 6, 10, 18, 31, 2, 2 },     { 31, 16, 30, 1, 1, 17, 14 },  { 6, 8, 16, 30, 17, 17, 14 }, { 31, 1, 2, 4, 8, 8, 8 },
-    { 14, 17, 17, 14, 17, 17, 14 }, { 14, 17, 17, 15, 1, 2, 12 },
+static const uint8_t digit_dots[10][7] = {
+    /* five bits a row, the leftmost is 16 */
+    { 14, 17, 19, 21, 25, 17, 14 }, { 4, 12, 4, 4, 4, 4, 14 },  { 14, 17, 1, 2, 4, 8, 31 },
+    { 31, 2, 4, 2, 1, 17, 14 },     { 2, 6, 10, 18, 31, 2, 2 }, { 31, 16, 30, 1, 1, 17, 14 },
+    { 6, 8, 16, 30, 17, 17, 14 },   { 31, 1, 2, 4, 8, 8, 8 },   { 14, 17, 17, 14, 17, 17, 14 },
+    { 14, 17, 17, 15, 1, 2, 12 },
 };
 
 /* The digit in this place (0: the leftmost), white on black. */
@@ -184,7 +196,8 @@ static uint64_t mixed(uint64_t z) {
 /* xoshiro256++ (Blackman and Vigna), seeded by splitmix64 of the number: the same number is the same noise. */
 static void draw_noise(uint8_t *out, size_t size, uint64_t number) {
     const uint64_t step = 0x9e3779b97f4a7c15u;
-    uint64_t a = mixed(number + step), b = mixed(number + 2 * step), c = mixed(number + 3 * step), d = mixed(number + 4 * step);
+    uint64_t a = mixed(number + step), b = mixed(number + 2 * step), c = mixed(number + 3 * step),
+             d = mixed(number + 4 * step);
     for (size_t at = 0; at < size; at += 8) {
         uint64_t value = htole64(rotated(a + d, 23) + a), t = b << 17;
         if (size - at >= 8)

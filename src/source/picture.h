@@ -16,13 +16,13 @@ typedef enum fw_picture_kind { FW_PICTURE_BARS, FW_PICTURE_GRADIENT, FW_PICTURE_
 
 /* A part of the picture whose rows lie one below the other: all of it, or NV12's luma and chroma. */
 typedef struct fw_plane {
-    size_t offset;         /* of its first row in the frame */
+    size_t offset; /* of its first row in the frame */
     size_t row_size;
-    uint32_t subsampling;  /* picture rows to one of its rows */
-    const char *channels;  /* see layouts in picture.c */
-    uint8_t *ground[2];    /* an even and an odd row */
+    uint32_t subsampling; /* picture rows to one of its rows */
+    const char *channels; /* see layouts in picture.c */
+    uint8_t *ground[2];   /* an even and an odd row */
     uint8_t *band[2];
-    uint8_t ink[2][8];     /* a black pixel, a white one: the same in every column and row */
+    uint8_t ink[2][8]; /* a black pixel, a white one: the same in every column and row */
 } fw_plane;
 
 typedef struct fw_picture {
@@ -30,10 +30,10 @@ typedef struct fw_picture {
     fw_format format;
     fw_plane planes[2];
     uint32_t plane_count;
-    uint32_t digit_scale;  /* pixels to a dot of a digit; 0: no digits */
-    uint32_t top;          /* the band moves below this row */
+    uint32_t digit_scale; /* pixels to a dot of a digit; 0: no digits */
+    uint32_t top;         /* the band moves below this row */
     uint32_t band_rows;
-    uint8_t *templates;    /* all rows of the planes */
+    uint8_t *templates; /* all rows of the planes */
 } fw_picture;
 
 /* format: complete and raw, of any pixel format but FW_PLAIN. Errors: FW_NO_MEMORY; nothing is to be closed then. */

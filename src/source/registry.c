@@ -43,12 +43,15 @@ static fw_status unknown_scheme(const char *argument, size_t length) {
         fw_text_format(&known, "%s%s:", i == 0 ? "" : i + 1 < KINDS ? ", " : " and ", kinds[i]->info.scheme);
     fw_status status;
     if (strncmp(argument + length, "://", 3) == 0)
-        status = fw_fail(FW_INVALID, "%s is an address, not a source; addresses go to --to, and the sources are "
-                         "files, folders, %s", argument, known.failed ? "test:" : known.data);
+        status = fw_fail(FW_INVALID,
+                         "%s is an address, not a source; addresses go to --to, and the sources are "
+                         "files, folders, %s",
+                         argument, known.failed ? "test:" : known.data);
     else
-        status = fw_fail(FW_INVALID, "%s: no such file, and no source is called %.*s: (there are %s); "
-                         "a file of that name is ./%s", argument, (int)length, argument,
-                         known.failed ? "test:" : known.data, argument);
+        status = fw_fail(FW_INVALID,
+                         "%s: no such file, and no source is called %.*s: (there are %s); "
+                         "a file of that name is ./%s",
+                         argument, (int)length, argument, known.failed ? "test:" : known.data, argument);
     free(known.data);
     return status;
 }
@@ -69,12 +72,18 @@ static fw_status check_value(fw_param_kind kind, const char *text) {
         fw_pixels pixels;
     } value;
     switch (kind) {
-    case FW_PARAM_COUNT: return fw_parse_count(text, &value.count);
-    case FW_PARAM_SIZE: return fw_parse_size(text, &value.size[0], &value.size[1]);
-    case FW_PARAM_RATE: return fw_parse_rate(text, &value.rate);
-    case FW_PARAM_TIME: return fw_parse_time(text, &value.time);
-    case FW_PARAM_PIXELS: return fw_pixels_parse(text, &value.pixels);
-    case FW_PARAM_TEXT: break;
+    case FW_PARAM_COUNT:
+        return fw_parse_count(text, &value.count);
+    case FW_PARAM_SIZE:
+        return fw_parse_size(text, &value.size[0], &value.size[1]);
+    case FW_PARAM_RATE:
+        return fw_parse_rate(text, &value.rate);
+    case FW_PARAM_TIME:
+        return fw_parse_time(text, &value.time);
+    case FW_PARAM_PIXELS:
+        return fw_pixels_parse(text, &value.pixels);
+    case FW_PARAM_TEXT:
+        break;
     }
     return FW_OK;
 }
@@ -83,8 +92,8 @@ static fw_status unknown_param(const char *argument, const fw_source_class *kind
     fw_text known = { 0 };
     for (const fw_param *param = kind->info.params; param != NULL && param->name != NULL; param++)
         fw_text_format(&known, "%s%s=%s", param == kind->info.params ? "" : ", ", param->name, param->initial);
-    fw_status status = fw_fail(FW_INVALID, "%s: %s: has no parameter %s; it has %s", argument,
-                               kind->info.scheme, name, known.data == NULL ? "none" : known.data);
+    fw_status status = fw_fail(FW_INVALID, "%s: %s: has no parameter %s; it has %s", argument, kind->info.scheme, name,
+                               known.data == NULL ? "none" : known.data);
     free(known.data);
     return status;
 }

@@ -19,10 +19,10 @@ struct fw_source {
     source_part *parts;
     size_t count;
     size_t current;
-    uint64_t loops;        /* to go through; FW_LOOP_FOREVER */
-    uint64_t loop;         /* of these are done */
-    uint64_t number;       /* of the next item */
-    bool useful;           /* this loop gave an item that is no failure */
+    uint64_t loops;  /* to go through; FW_LOOP_FOREVER */
+    uint64_t loop;   /* of these are done */
+    uint64_t number; /* of the next item */
+    bool useful;     /* this loop gave an item that is no failure */
     bool ended;
     atomic_bool stopped;
     char stream[129];
@@ -92,7 +92,8 @@ static fw_status gather(fw_source *self, const char *const *arguments, size_t co
     return FW_OK;
 }
 
-static fw_status open_parts(fw_source *self, const char *const *arguments, size_t count, const fw_source_options *options) {
+static fw_status open_parts(fw_source *self, const char *const *arguments, size_t count,
+                            const fw_source_options *options) {
     const char **paths = calloc(count + 1, sizeof *paths);
     size_t path_count = 0;
     self->parts = calloc(count + 1, sizeof *self->parts);

@@ -22,20 +22,20 @@
 
 /* One input on its way to become a frame. */
 typedef struct fw_item {
-    char *name;        /* `item` on the wire: UTF-8, malloc'ed; NULL: none */
-    fw_format format;  /* set by measure() */
-    fw_meta meta;      /* facts that travel; the caller moves them to the frame */
-    int64_t time;      /* capture time, ns since the Unix epoch; 0: when loaned */
-    uint64_t number;   /* from 0, in source order, loops included */
-    size_t part;       /* which of the sources named it is from */
-    void *state;       /* the source's own */
+    char *name;       /* `item` on the wire: UTF-8, malloc'ed; NULL: none */
+    fw_format format; /* set by measure() */
+    fw_meta meta;     /* facts that travel; the caller moves them to the frame */
+    int64_t time;     /* capture time, ns since the Unix epoch; 0: when loaned */
+    uint64_t number;  /* from 0, in source order, loops included */
+    size_t part;      /* which of the sources named it is from */
+    void *state;      /* the source's own */
 } fw_item;
 
 /* What open() gets: the arguments of this source. */
 typedef struct fw_source_request {
     const char *const *arguments; /* `files`: paths; others: one, as typed */
     size_t count;
-    const fw_spec *spec;          /* parsed, parameters checked against the table; NULL for `files` */
+    const fw_spec *spec; /* parsed, parameters checked against the table; NULL for `files` */
     const fw_source_options *options;
 } fw_source_request;
 
@@ -44,13 +44,13 @@ typedef struct fw_source_class {
     bool parallel;  /* measure() and fill() gain from several threads */
     bool has_items; /* frames have an identity that is the same in the next run */
     fw_status (*open)(const fw_source_request *request, void **state_p);
-    fw_status (*next)(void *state, fw_item *item);      /* FW_END after the last; FW_CLOSED after stop;
+    fw_status (*next)(void *state, fw_item *item); /* FW_END after the last; FW_CLOSED after stop;
                                                            any other failure is of one input: next goes on */
     fw_status (*measure)(void *state, fw_item *item);
     fw_status (*fill)(void *state, fw_item *item, fw_frame *frame);
-    void (*free_item)(void *state, fw_item *item);      /* what item->state is; name and meta are not its business */
-    fw_status (*rewind)(void *state);                   /* for --loop: start again */
-    void (*stop)(void *state);                          /* wake a next() that waits; any thread, signal handlers */
+    void (*free_item)(void *state, fw_item *item); /* what item->state is; name and meta are not its business */
+    fw_status (*rewind)(void *state);              /* for --loop: start again */
+    void (*stop)(void *state);                     /* wake a next() that waits; any thread, signal handlers */
     void (*close)(void *state);
 } fw_source_class;
 
@@ -70,7 +70,7 @@ fw_status fw_source_fill(fw_source *self, fw_item *item, fw_frame *frame);
 void fw_source_free_item(fw_source *self, fw_item *item);
 bool fw_source_parallel(const fw_source *self);
 bool fw_source_live(const fw_source *self);
-bool fw_source_has_items(const fw_source *self);  /* do all its frames have an identity (for --resume)? */
+bool fw_source_has_items(const fw_source *self);             /* do all its frames have an identity (for --resume)? */
 const char *fw_source_default_stream(const fw_source *self); /* a valid name made from the first argument */
 
 #endif

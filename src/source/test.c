@@ -24,7 +24,8 @@ static fw_status parse_kind(const fw_spec *spec, fw_picture_kind *kind_p) {
             *kind_p = (fw_picture_kind)i;
             return FW_OK;
         }
-    return fw_fail(FW_INVALID, "test:%s: no such pattern; there are test:bars, test:gradient and test:noise", spec->rest);
+    return fw_fail(FW_INVALID, "test:%s: no such pattern; there are test:bars, test:gradient and test:noise",
+                   spec->rest);
 }
 
 static fw_status test_open(const fw_source_request *request, void **state_p) {

@@ -20,7 +20,7 @@ typedef struct fw_walk_level {
 } fw_walk_level;
 
 typedef struct fw_walk {
-    fw_text path;     /* of what next() gave last */
+    fw_text path; /* of what next() gave last */
     fw_walk_level *levels;
     size_t depth, room;
     size_t root_size; /* of the path of the folder it began at */

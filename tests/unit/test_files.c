@@ -72,7 +72,8 @@ static void a_frame_says_where_it_is_from(void **state) {
     (void)state;
     make_folder("in");
     write_image("in/a.pgm", 7);
-    struct timespec times[2] = { { .tv_sec = 1700000000, .tv_nsec = 123456789 }, { .tv_sec = 1700000000, .tv_nsec = 123456789 } };
+    struct timespec times[2] = { { .tv_sec = 1700000000, .tv_nsec = 123456789 },
+                                 { .tv_sec = 1700000000, .tv_nsec = 123456789 } };
     assert_int_equal(utimensat(AT_FDCWD, "in/a.pgm", times, 0), 0);
     fw_source *source = opened("in");
     fw_frame *frame = NULL;
@@ -241,7 +242,8 @@ static void each_page_is_a_frame(void **state) {
         assert_int_equal(*(uint8_t *)fw_frame_data(frame), 12);
         fw_text json = { 0 };
         uint64_t nulls = 0;
-        assert_ok(fw_json_meta(&json, (fw_span){ (const char *)frame->meta.packed, frame->meta.size }, frame->meta.count, &nulls));
+        assert_ok(fw_json_meta(&json, (fw_span){ (const char *)frame->meta.packed, frame->meta.size },
+                               frame->meta.count, &nulls));
         assert_non_null(strstr(json.data, "\"file\":\"in/two.tiff\""));
         assert_non_null(strstr(json.data, "\"page\":2"));
         free(json.data);

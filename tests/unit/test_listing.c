@@ -7,8 +7,28 @@
 static void numbers_in_names_are_ordered_by_value(void **state) {
     (void)state;
     static const char *const ordered[] = {
-        "", "1", "2", "10", "a", "a/1", "a/2", "a/10", "a-b/1", "img", "img01", "img1", "img1b", "img02", "img2", "img10",
-        "img10.jpg", "img18446744073709551616", "img18446744073709551617", "img99999999999999999999999", "imh", "\xff",
+        "",
+        "1",
+        "2",
+        "10",
+        "a",
+        "a/1",
+        "a/2",
+        "a/10",
+        "a-b/1",
+        "img",
+        "img01",
+        "img1",
+        "img1b",
+        "img02",
+        "img2",
+        "img10",
+        "img10.jpg",
+        "img18446744073709551616",
+        "img18446744073709551617",
+        "img99999999999999999999999",
+        "imh",
+        "\xff",
     };
     for (size_t i = 0; i < sizeof ordered / sizeof *ordered; i++)
         for (size_t j = 0; j < sizeof ordered / sizeof *ordered; j++) {
@@ -77,7 +97,8 @@ static void a_name_costs_less_than_two_hundred_bytes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_in_names_are_ordered_by_value),
-        cmocka_unit_test_setup_teardown(a_folder_is_read_in_natural_order_without_what_is_no_image, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_folder_is_read_in_natural_order_without_what_is_no_image, folder_make,
+                                        folder_remove),
         cmocka_unit_test_setup_teardown(what_is_no_folder_is_said, folder_make, folder_remove),
         cmocka_unit_test(a_name_costs_less_than_two_hundred_bytes),
     };

@@ -89,7 +89,8 @@ static void what_names_nothing_is_said_at_once(void **state) {
     assert_fails(opened(&paths, NULL, 1, "notes.txt/x", NULL), FW_NOT_FOUND, "notes.txt/x");
     assert_fails(opened(&paths, "none.list", 1, NULL), FW_NOT_FOUND, "--list none.list");
     assert_int_equal(symlink("gone", "in/dangling.pgm"), 0);
-    assert_fails(opened(&paths, NULL, 1, "in/dangling.pgm", NULL), FW_NOT_FOUND, "a link to a file that does not exist");
+    assert_fails(opened(&paths, NULL, 1, "in/dangling.pgm", NULL), FW_NOT_FOUND,
+                 "a link to a file that does not exist");
 }
 
 static void a_folder_without_images_is_an_error(void **state) {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const uint32_t sizes[][2] = { { 1, 1 }, { 2, 2 }, { 1, 7 }, { 8, 1 }, { 5, 4 }, { 60, 16 }, { 61, 17 }, { 62, 64 },
-                                     { 130, 70 }, { 640, 480 } };
+static const uint32_t sizes[][2] = { { 1, 1 },   { 2, 2 },   { 1, 7 },   { 8, 1 },    { 5, 4 },
+                                     { 60, 16 }, { 61, 17 }, { 62, 64 }, { 130, 70 }, { 640, 480 } };
 
 static bool open_picture(fw_picture *picture, fw_picture_kind kind, fw_pixels pixels, uint32_t width, uint32_t height) {
     fw_format format = { .width = width, .height = height, .pixels = pixels };
@@ -33,7 +33,8 @@ static void a_redrawn_picture_is_the_same_as_a_new_one(void **state) {
                     fw_picture_redraw(&picture, kept, steps[n - 1], steps[n]);
                     fw_picture_draw(&picture, fresh, steps[n]);
                     if (memcmp(kept, fresh, size) != 0)
-                        fail_msg("%s %ux%u kind %d: %zu", fw_pixels_name((fw_pixels)pixels), sizes[i][0], sizes[i][1], kind, n);
+                        fail_msg("%s %ux%u kind %d: %zu", fw_pixels_name((fw_pixels)pixels), sizes[i][0], sizes[i][1],
+                                 kind, n);
                 }
                 free(kept);
                 free(fresh);
@@ -103,7 +104,9 @@ static void a_gradient_uses_all_sixteen_bits(void **state) {
 
 static void the_number_can_be_read_in_the_picture(void **state) {
     (void)state;
-    static const char *const seven[8] = { "......", ".#####", ".....#", "....#.", "...#..", "..#...", "..#...", "..#..." };
+    static const char *const seven[8] = {
+        "......", ".#####", ".....#", "....#.", "...#..", "..#...", "..#...", "..#..."
+    };
     fw_picture picture;
     assert_true(open_picture(&picture, FW_PICTURE_BARS, FW_MONO8, 120, 300)); /* two pixels to a dot */
     uint8_t *data = malloc(picture.format.size);

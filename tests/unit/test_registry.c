@@ -18,7 +18,8 @@ static fw_status refused(const char *argument) {
 
 static void what_has_no_scheme_is_a_path(void **state) {
     (void)state;
-    static const char *const paths[] = { "a.jpg", "photos/", "", "./test:bars", "/x/test:bars", "x*.png", "-", ":a", "a b:c" };
+    static const char *const paths[] = { "a.jpg",  "photos/", "",   "./test:bars", "/x/test:bars",
+                                         "x*.png", "-",       ":a", "a b:c" };
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         assert_ptr_equal(resolved(paths[i]), &fw_source_files);
         assert_string_equal(fw_source_path(paths[i]), paths[i]);

@@ -99,10 +99,11 @@ static void streams_are_named_after_the_first_argument(void **state) {
     static const struct {
         const char *argument, *name;
     } cases[] = {
-        { "photos", "photos" },    { "photos/", "photos" },   { "x/photos//", "photos" },  { "photos/*.pgm", "photos" },
-        { "photos/a.b.pgm", "a.b" }, { "test:bars", "test" }, { "files:photos", "photos" }, { "photos/cam*/", "photos" },
-        { "bad\nname", "bad_name" }, { "f\xc3\xbcr", "f\xc3\xbcr" }, { "\xff", "files" },  { "photos/cam1/..", ".." },
-        { "*.pgm", "files" },      { "notes.old", "notes.old" }, { ".", NULL },
+        { "photos", "photos" },         { "photos/", "photos" },      { "x/photos//", "photos" },
+        { "photos/*.pgm", "photos" },   { "photos/a.b.pgm", "a.b" },  { "test:bars", "test" },
+        { "files:photos", "photos" },   { "photos/cam*/", "photos" }, { "bad\nname", "bad_name" },
+        { "f\xc3\xbcr", "f\xc3\xbcr" }, { "\xff", "files" },          { "photos/cam1/..", ".." },
+        { "*.pgm", "files" },           { "notes.old", "notes.old" }, { ".", NULL },
     };
     make_folder("photos");
     make_folder("x");

@@ -8,8 +8,9 @@
 
 static void every_size_is_stamped_from_first_to_last_byte(void **state) {
     (void)state;
-    static const size_t sizes[] = { 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65535, 65536, 65537, 65551, 65552, 65553, 65567,
-                                    65568, 131071, 131072, 131087, 131088, 131104, 131105, 1000000 };
+    static const size_t sizes[] = { 1,      7,      8,      9,      15,     16,     17,     31,    32,
+                                    33,     65535,  65536,  65537,  65551,  65552,  65553,  65567, 65568,
+                                    131071, 131072, 131087, 131088, 131104, 131105, 1000000 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         size_t size = sizes[i];
         uint8_t *data = malloc(size + 1);

@@ -53,7 +53,8 @@ static void every_pattern_comes_in_every_format_at_any_size(void **state) {
         for (size_t s = 0; s < 3; s++)
             for (int pixels = FW_PLAIN + 1; pixels < FW_PIXELS_COUNT; pixels++) {
                 char text[128];
-                snprintf(text, sizeof text, "test:%s?size=%s&format=%s", patterns[p], sizes[s], fw_pixels_name((fw_pixels)pixels));
+                snprintf(text, sizeof text, "test:%s?size=%s&format=%s", patterns[p], sizes[s],
+                         fw_pixels_name((fw_pixels)pixels));
                 fw_source *source = opened(text);
                 fw_frame *frame = NULL;
                 for (uint64_t i = 0; i < 2; i++) {
@@ -118,7 +119,8 @@ static void impossible_values_are_refused_in_a_sentence(void **state) {
     (void)state;
     assert_fails(refused("test:bar"), FW_INVALID, "there are test:bars, test:gradient and test:noise");
     assert_fails(refused("test:"), FW_INVALID, "test:bars");
-    assert_fails(refused("test:bars?rate=5"), FW_INVALID, "no parameter rate; it has size=640x480, format=rgb8, count=0");
+    assert_fails(refused("test:bars?rate=5"), FW_INVALID,
+                 "no parameter rate; it has size=640x480, format=rgb8, count=0");
     assert_fails(refused("test:bars?size=big"), FW_INVALID, "like 640x480");
     assert_fails(refused("test:bars?size=0x5"), FW_INVALID, "like 640x480");
     assert_fails(refused("test:bars?count=-1"), FW_INVALID, "whole number");
