@@ -5,8 +5,9 @@ framewire work edges.py --from push+tcp://127.0.0.1:5555 --results tcp://127.0.0
 """
 
 import numpy as np
-from framewire import Frame
 from numpy.typing import NDArray
+
+from framewire import Frame
 
 
 def handle(frame: Frame) -> tuple[dict[str, float], dict[str, NDArray[np.uint8]]]:

@@ -20,7 +20,7 @@ def run(*command: object, **env: str) -> str:
 
 @pytest.fixture(scope="module")
 def prefix(framewire_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The installed tree, moved away from the prefix it was configured for."""
+    """The installed tree, below another root than it was configured for."""
     tree = tmp_path_factory.mktemp("installed")
     run("meson", "install", "-C", framewire_path.parents[2], "--no-rebuild", "--quiet", DESTDIR=str(tree))
     return tree / "usr/local"
@@ -32,8 +32,8 @@ def library_path(prefix: Path) -> Path:
 
 
 def test_a_c_program_is_built_with_pkg_config(prefix: Path, library_path: Path, tmp_path: Path) -> None:
-    found = {"PKG_CONFIG_PATH": str(library_path / "pkgconfig")}
-    flags = run("pkg-config", "--define-prefix", "--cflags", "--libs", "framewire", **found).split()
+    found = {"PKG_CONFIG_PATH": str(library_path / "pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": str(prefix.parents[1])}
+    flags = run("pkg-config", "--cflags", "--libs", "framewire", **found).split()
     source = tmp_path / "embed.c"
     shutil.copy(ROOT / "examples/embed.c", source)
     for compiler in ("gcc", "clang"):
@@ -48,7 +48,7 @@ def test_the_installed_command_runs_and_brings_its_man_pages(prefix: Path, libra
     version = run(prefix / "bin/framewire", "--version", LD_LIBRARY_PATH=str(library_path))
     assert version.startswith("framewire 0.")
     assert {page.name for page in (prefix / "share/man/man1").iterdir()} >= {"framewire.1", "framewire-send.1"}
-    assert (prefix / "share/bash-completion/completions/framewire").exists()
+    assert (prefix / "share/bash-completion/completions/framewire.bash").exists()
 
 
 def test_only_the_public_api_is_visible(library_path: Path) -> None:
