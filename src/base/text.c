@@ -212,7 +212,7 @@ static void add_json_escape(fw_text *self, unsigned unit) {
 }
 
 void fw_text_json(fw_text *self, const char *text, size_t size) {
-    const uint8_t *at = (const uint8_t *)text, *end = at + size;
+    const uint8_t *at = (const uint8_t *)(size ? text : ""), *end = at + size;
     fw_text_add(self, "\"", 1);
     while (at < end) {
         const uint8_t *plain = at;

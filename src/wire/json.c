@@ -166,23 +166,21 @@ static void add_value(fw_text *out, fw_reader *reader, uint64_t *nulls_p) {
 }
 
 fw_status fw_json_value(fw_text *out, const uint8_t *value, size_t size, uint64_t *nulls_p) {
-    fw_reader check = { value, value + size };
-    if (size == 0 || !fw_skip(&check, FW_VALUE_NESTING, FW_VALUE_RULES) || check.at != check.end)
+    fw_reader check = fw_reader_of(value, size);
+    if (!fw_skip(&check, FW_VALUE_NESTING, FW_VALUE_RULES) || check.at != check.end)
         return fw_fail(FW_BAD_MESSAGE, "a value is not one whole msgpack value as the format asks for");
-    fw_reader reader = { value, value + size };
+    fw_reader reader = fw_reader_of(value, size);
     add_value(out, &reader, nulls_p);
     return out->failed ? fw_fail(FW_NO_MEMORY, "no memory for a value as JSON") : FW_OK;
 }
 
 fw_status fw_json_meta(fw_text *out, fw_span meta, uint32_t count, uint64_t *nulls_p) {
-    static const uint8_t none[1]; /* a frame without meta has no bytes to point at */
-    const uint8_t *bytes = meta.size > 0 ? (const uint8_t *)meta.data : none;
-    fw_reader check = { bytes, bytes + meta.size };
+    fw_reader check = fw_reader_of(meta.data, meta.size);
     for (uint32_t i = 0; i < count * UINT64_C(2); i++) {
         if (!fw_skip(&check, FW_VALUE_NESTING, FW_VALUE_RULES))
             return fw_fail(FW_BAD_MESSAGE, "meta is cut short");
     }
-    fw_reader reader = { bytes, bytes + meta.size };
+    fw_reader reader = fw_reader_of(meta.data, meta.size);
     add_pairs(out, &reader, count, nulls_p);
     return out->failed ? fw_fail(FW_NO_MEMORY, "no memory for meta as JSON") : FW_OK;
 }

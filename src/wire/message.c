@@ -34,10 +34,10 @@ static fw_status check_frame(const fw_part *parts, size_t count, fw_header *head
 }
 
 static fw_status check_value(const fw_part *part, fw_reason *reason_p) {
-    fw_reader reader = { part->data, (const uint8_t *)part->data + part->size };
+    fw_reader reader = fw_reader_of(part->data, part->size);
     if (part->size > FW_VALUE_MAX)
         fw_fail(FW_BAD_MESSAGE, "a result's value of %zu bytes: at most %zu", part->size, FW_VALUE_MAX);
-    else if (part->size == 0 || !fw_skip(&reader, FW_VALUE_NESTING, FW_VALUE_RULES) || reader.at != reader.end)
+    else if (!fw_skip(&reader, FW_VALUE_NESTING, FW_VALUE_RULES) || reader.at != reader.end)
         fw_fail(FW_BAD_MESSAGE, "a result's value is not one whole msgpack value as the format asks for");
     else
         return FW_OK;

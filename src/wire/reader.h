@@ -14,6 +14,12 @@ typedef struct fw_reader {
     const uint8_t *at, *end;
 } fw_reader;
 
+/* Over so many bytes; data may be NULL where there are none. */
+static inline fw_reader fw_reader_of(const void *data, size_t size) {
+    const uint8_t *bytes = data;
+    return size > 0 ? (fw_reader){ bytes, bytes + size } : (fw_reader){ 0 };
+}
+
 typedef enum fw_token_kind {
     FW_TOKEN_NIL,
     FW_TOKEN_BOOL,

@@ -355,10 +355,10 @@ static fw_kind find_kind(fw_span text) {
 fw_status fw_header_unpack(const uint8_t *bytes, size_t size, fw_header *header, fw_reason *reason_p) {
     *header = (fw_header){ 0 };
     *reason_p = FW_REASON_NONE;
-    unpacking self = { .end = bytes + size, .header = header, .reason_p = reason_p };
+    fw_reader reader = fw_reader_of(bytes, size);
+    unpacking self = { .end = reader.end, .header = header, .reason_p = reason_p };
     if (size > FW_HEADER_MAX)
         return REFUSE(&self, FW_REASON_HEADER_SIZE, "header: %zu bytes, at most %zu", size, FW_HEADER_MAX);
-    fw_reader reader = { bytes, self.end };
     if (!scan_map(&reader, NESTING_MAX, self.values) || reader.at != self.end)
         return REFUSE(&self, FW_REASON_MSGPACK, "header: not one whole msgpack map as the format asks for");
 
@@ -402,9 +402,9 @@ bool fw_array_next(fw_span *arrays, fw_array *array) {
 }
 
 bool fw_stream_next(fw_span *streams, fw_span *name) {
-    fw_reader list = { (const uint8_t *)streams->data, (const uint8_t *)streams->data + streams->size };
+    fw_reader list = fw_reader_of(streams->data, streams->size);
     fw_token token;
-    if (streams->size == 0 || !fw_read(&list, &token) || token.kind != FW_TOKEN_TEXT)
+    if (!fw_read(&list, &token) || token.kind != FW_TOKEN_TEXT)
         return false;
     *name = (fw_span){ (const char *)token.data, token.size };
     *streams = (fw_span){ (const char *)list.at, (size_t)(list.end - list.at) };
