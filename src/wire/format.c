@@ -74,7 +74,11 @@ size_t fw_dtype_size(fw_dtype dtype) {
 }
 
 static bool same(const char *name, const char *text, size_t size) {
-    return strlen(name) == size && (size == 0 || memcmp(name, text, size) == 0);
+    for (size_t i = 0; i < size; i++) {
+        if (name[i] == '\0' || name[i] != text[i])
+            return false;
+    }
+    return name[size] == '\0';
 }
 
 bool fw_dtype_find(const char *name, size_t size, fw_dtype *dtype_p) {

@@ -1,14 +1,28 @@
 #include "wire/reader.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/text.h"
 
+/* So many bytes: 1, 2, 4 or 8. */
 static uint64_t big_endian(const uint8_t *bytes, size_t size) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < size; i++)
-        value = value << 8 | bytes[i];
-    return value;
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+    switch (size) {
+    case 1:
+        return bytes[0];
+    case 2:
+        memcpy(&two, bytes, sizeof two);
+        return be16toh(two);
+    case 4:
+        memcpy(&four, bytes, sizeof four);
+        return be32toh(four);
+    default:
+        memcpy(&eight, bytes, sizeof eight);
+        return be64toh(eight);
+    }
 }
 
 /* An unsigned number of so many bytes. */
@@ -150,6 +164,20 @@ bool fw_read(fw_reader *self, fw_token *token) {
     }
 }
 
+/* UTF-8; text is mostly ASCII, and is looked at eight bytes at a time as long as it is. */
+static bool text_passes(const uint8_t *text, size_t size) {
+    uint64_t eight;
+    for (; size >= sizeof eight; text += sizeof eight, size -= sizeof eight) {
+        memcpy(&eight, text, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080))
+            return fw_utf8_valid((const char *)text, size);
+    }
+    uint8_t all = 0;
+    for (size_t i = 0; i < size; i++)
+        all |= text[i];
+    return all < 0x80 || fw_utf8_valid((const char *)text, size);
+}
+
 static bool key_passes(fw_token_kind kind, fw_rules rules) {
     if (rules == FW_HEADER_RULES)
         return kind == FW_TOKEN_TEXT || kind == FW_TOKEN_BYTES;
@@ -162,7 +190,7 @@ bool fw_skip(fw_reader *self, unsigned depth, fw_rules rules) {
         return false;
     switch (token.kind) {
     case FW_TOKEN_TEXT:
-        return rules == FW_VALUE_RULES || fw_utf8_valid((const char *)token.data, token.size);
+        return rules == FW_VALUE_RULES || text_passes(token.data, token.size);
     case FW_TOKEN_EXT:
         return rules == FW_VALUE_RULES && token.ext_type >= 0;
     case FW_TOKEN_ARRAY:

@@ -21,11 +21,12 @@ typedef struct unpacking {
 
 /* The key of this name; `hint` is tried first, since headers mostly come in the order in which they are written. */
 static fw_header_key find_key(const fw_token *name, fw_header_key hint) {
-    for (unsigned i = 0; i < FW_KEY_COUNT; i++) {
-        fw_header_key key = (hint + i) % FW_KEY_COUNT;
+    fw_header_key key = hint;
+    do {
         if (fw_key_names[key].size == name->size && memcmp(fw_key_names[key].data, name->data, name->size) == 0)
             return key;
-    }
+        key = key + 1 < FW_KEY_COUNT ? key + 1 : FW_KEY_V;
+    } while (key != hint);
     return FW_KEY_COUNT;
 }
 
@@ -44,7 +45,7 @@ static bool scan_map(fw_reader *reader, unsigned depth, const uint8_t *values[FW
             fw_header_key key = find_key(&name, hint);
             if (key < FW_KEY_COUNT) {
                 values[key] = reader->at;
-                hint = (key + 1) % FW_KEY_COUNT;
+                hint = key + 1 < FW_KEY_COUNT ? key + 1 : FW_KEY_V;
             } else if (!fw_utf8_valid((const char *)name.data, name.size)) {
                 return false;
             }
