@@ -12,6 +12,7 @@ from statistics import median
 from timeit import timeit
 
 import msgpack
+
 from framewire.header import Header
 from framewire.message import check_message
 
