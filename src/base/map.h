@@ -12,7 +12,7 @@ typedef struct fw_map {
     struct fw_map_entry {
         uint64_t key;
         void *value; /* NULL: free */
-    } *entries;
+    } * entries;
     size_t count, room; /* room is a power of two, or 0 */
 } fw_map;
 

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 
-#define NPY_ALIGN 64
+#define NPY_ALIGN  64
 #define SAME_NAMES 100
 
 /* The .npy header, version 1.0 (NumPy Enhancement Proposal 1): magic, length, a Python dict, padded to 64 bytes. */

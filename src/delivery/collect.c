@@ -13,7 +13,7 @@
 
 /* Results a worker may have waiting in libzmq; each may be large. */
 #define RESULTS_AHEAD 4
-#define BATCH 64
+#define BATCH         64
 
 /* A frame that waits for its result, with what its line will say. */
 typedef struct open_frame {
@@ -170,7 +170,7 @@ static fw_status take_message(fw_collect *self, const fw_part *parts, int part_c
     fw_header answer;
     fw_reason reason;
     fw_status status = part_count > FW_PARTS_MAX ? fw_fail(FW_BAD_MESSAGE, "it has %d parts", part_count)
-                                              : fw_message_check(parts, (size_t)part_count, &answer, &reason);
+                                                 : fw_message_check(parts, (size_t)part_count, &answer, &reason);
     if (status != FW_OK || answer.kind != FW_KIND_RESULT || parts[0].size != strlen(self->stream) ||
         memcmp(parts[0].data, self->stream, parts[0].size) != 0) {
         fw_debug("%s: a message that is no result of this stream: %s", self->socket->bound, fw_cause());

@@ -16,11 +16,11 @@ typedef struct fw_collect {
     fw_socket *socket;
     const char *stream;
     uint64_t epoch;
-    pthread_mutex_t lock;  /* of `open` and the counts: frames are sent on other threads */
-    fw_map open;           /* seq -> struct open_frame: sent, without a result */
-    uint64_t next_seq;     /* of the highest frame that was ever noted, and one more */
+    pthread_mutex_t lock; /* of `open` and the counts: frames are sent on other threads */
+    fw_map open;          /* seq -> struct open_frame: sent, without a result */
+    uint64_t next_seq;    /* of the highest frame that was ever noted, and one more */
     uint64_t results, errors, duplicates, unknown;
-    fw_time last;          /* when the latest result came */
+    fw_time last; /* when the latest result came */
 } fw_collect;
 
 fw_status fw_collect_open(void *context, const char *url, const fw_security *security, const char *stream,

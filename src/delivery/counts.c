@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-
 void fw_sender_counts(fw_sender *self, fw_counts *counts) {
     size_t slots;
     pthread_mutex_lock(&self->lock);

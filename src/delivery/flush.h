@@ -11,12 +11,12 @@
 
 typedef struct fw_flush {
     fw_sender *sender;
-    fw_time progress;    /* when libzmq last let go of something */
-    size_t held;         /* what it held then */
-    bool left;           /* a peer took nothing for too long, and was left */
-    unsigned ends_due;   /* of the working output: `end`s not handed over yet */
-    fw_time ends_since;  /* when the first `end` was said */
-    fw_time repeat;      /* when the side outputs say it again */
+    fw_time progress;   /* when libzmq last let go of something */
+    size_t held;        /* what it held then */
+    bool left;          /* a peer took nothing for too long, and was left */
+    unsigned ends_due;  /* of the working output: `end`s not handed over yet */
+    fw_time ends_since; /* when the first `end` was said */
+    fw_time repeat;     /* when the side outputs say it again */
 } fw_flush;
 
 /* Somebody came to an output: who comes late is told the end too. */

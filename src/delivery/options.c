@@ -78,8 +78,8 @@ void fw_options_free(fw_sender_options *own) {
     for (size_t i = 0; side != NULL && side[i] != NULL; i++)
         free((char *)side[i]);
     free((void *)own->side_urls);
-    const char *texts[] = { own->url,           own->stream, own->collect, own->results,    own->result_arrays,
-                            own->keys,          own->allow,  own->metrics, own->ready_file, own->door };
+    const char *texts[] = { own->url,  own->stream, own->collect, own->results,    own->result_arrays,
+                            own->keys, own->allow,  own->metrics, own->ready_file, own->door };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free((char *)texts[i]);
     *own = (fw_sender_options){ 0 };

@@ -21,7 +21,8 @@ typedef struct pin {
     size_t size;
 } pin;
 
-fw_status fw_output_open(void *context, const fw_url *url, const fw_security *security, int wake_fd, fw_output **self_p) {
+fw_status fw_output_open(void *context, const fw_url *url, const fw_security *security, int wake_fd,
+                         fw_output **self_p) {
     *self_p = NULL;
     fw_output *self = calloc(1, sizeof *self);
     if (self == NULL)

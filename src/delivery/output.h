@@ -17,11 +17,11 @@ typedef struct fw_output {
     fw_socket *socket;
     bool push;
     uint64_t sent, dropped;
-    unsigned subscriptions;    /* that take our stream (pub) */
-    unsigned joined;           /* subscriptions or peers that came, ever */
-    atomic_size_t held;        /* frames that libzmq has not let go of */
+    unsigned subscriptions; /* that take our stream (pub) */
+    unsigned joined;        /* subscriptions or peers that came, ever */
+    atomic_size_t held;     /* frames that libzmq has not let go of */
     atomic_size_t held_bytes;
-    atomic_bool flushing;      /* wake_fd is told when the last held frame is let go */
+    atomic_bool flushing; /* wake_fd is told when the last held frame is let go */
     int wake_fd;
 } fw_output;
 
@@ -32,7 +32,8 @@ typedef struct fw_packed {
     size_t header_size;
 } fw_packed;
 
-fw_status fw_output_open(void *context, const fw_url *url, const fw_security *security, int wake_fd, fw_output **self_p);
+fw_status fw_output_open(void *context, const fw_url *url, const fw_security *security, int wake_fd,
+                         fw_output **self_p);
 
 /* Hand a frame to libzmq without a copy: a reference to its slot goes along. false: nobody can take it now (push). */
 bool fw_output_send(fw_output *self, const fw_packed *packed, fw_frame *frame);

@@ -22,7 +22,7 @@ typedef struct fw_results_options {
     const char *arrays; /* a folder, made if missing; NULL: arrays are not kept */
     bool resume;        /* go on with a file that is not empty */
     bool retry_errors;
-    fw_time sync;       /* how often what was written is forced to disk */
+    fw_time sync; /* how often what was written is forced to disk */
 } fw_results_options;
 
 /* Open and lock the file, cut a torn last line, and with resume read which items have their result.

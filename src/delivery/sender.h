@@ -24,9 +24,9 @@
 #define FW_OUTPUTS_MAX 16
 
 typedef enum fw_phase {
-    FW_RUNNING,    /* frames come */
-    FW_FLUSHING,   /* all are handed over; libzmq holds some */
-    FW_ENDING,     /* `end` is said, and repeated to who comes late */
+    FW_RUNNING,  /* frames come */
+    FW_FLUSHING, /* all are handed over; libzmq holds some */
+    FW_ENDING,   /* `end` is said, and repeated to who comes late */
     FW_FINISHED
 } fw_phase;
 
@@ -50,12 +50,12 @@ struct fw_sender {
     fw_frame *head, *tail;  /* captured, waiting for an output */
     unsigned queued;
     uint64_t next_seq;
-    fw_counts counts;       /* those that are not derived */
+    fw_counts counts; /* those that are not derived */
     fw_phase phase;
-    bool closing;           /* no frame follows */
-    bool started;           /* wait_workers is satisfied */
-    fw_time stop_by;        /* FW_FOREVER until fw_sender_stop() */
-    fw_status broken;       /* what ended it early */
+    bool closing;     /* no frame follows */
+    bool started;     /* wait_workers is satisfied */
+    fw_time stop_by;  /* FW_FOREVER until fw_sender_stop() */
+    fw_status broken; /* what ended it early */
     char cause[1024];
     uint8_t header[FW_HEADER_MAX];
 };

@@ -161,8 +161,8 @@ static bool take_results(hub *self) {
         return false;
     read_monitor(self, sender->collect->socket, &self->reconnect_at[FW_OUTPUTS_MAX]);
     bool more = false;
-    fw_status status = fw_collect_receive(sender->collect, sender->results, sender->options.on_result,
-                                          sender->options.arg, &more);
+    fw_status status =
+        fw_collect_receive(sender->collect, sender->results, sender->options.on_result, sender->options.arg, &more);
     if (status == FW_OK)
         status = fw_results_tick(sender->results, fw_now());
     if (status != FW_OK) {

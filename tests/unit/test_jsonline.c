@@ -34,8 +34,8 @@ static void escapes_are_undone(void **state) {
 
 static void what_is_no_whole_object_is_refused(void **state) {
     (void)state;
-    const char *bad[] = { "",           "[]",          "{",       "{\"item\"",      "{\"item\":",    "{\"item\":\"a",
-                          "{\"a\":1,}", "{\"a\" 1}",   "{a:1}",   "{\"a\":{\"b\":1}", "{\"a\":[1,2}", "{\"item\":\"a\\" };
+    const char *bad[] = { "",           "[]",        "{",     "{\"item\"",        "{\"item\":",   "{\"item\":\"a",
+                          "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "{\"a\":{\"b\":1}", "{\"a\":[1,2}", "{\"item\":\"a\\" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char *text = NULL;
         if (fw_json_text_field(bad[i], "item", &text) != FW_BAD_INPUT)

@@ -64,7 +64,8 @@ static receiving run(fw_pipeline_options *options, fw_status wanted, fw_summary 
     assert_int_equal(fw_pipeline_wait(pipeline, FW_FOREVER), wanted);
     pthread_join(taker.thread, NULL);
     fw_pipeline_summary(pipeline, summary);
-    assert_int_equal(summary->counts.captured, summary->counts.sent + summary->counts.dropped + summary->counts.in_flight);
+    assert_int_equal(summary->counts.captured,
+                     summary->counts.sent + summary->counts.dropped + summary->counts.in_flight);
     char json[2048], part[64];
     assert_ok(fw_pipeline_summary_json(pipeline, json, sizeof json));
     snprintf(part, sizeof part, "\"captured\":%u,", (unsigned)summary->counts.captured);
@@ -78,7 +79,9 @@ static receiving run(fw_pipeline_options *options, fw_status wanted, fw_summary 
 static void frames_keep_the_order_of_the_source_on_many_threads(void **state) {
     (void)state;
     const char *sources[] = { "test:noise?size=200x100&count=300" };
-    fw_pipeline_options options = { .sources = sources, .source_count = 1, .source.loop = 2, .threads = 7, .sender.memory = 1 << 20 };
+    fw_pipeline_options options = {
+        .sources = sources, .source_count = 1, .source.loop = 2, .threads = 7, .sender.memory = 1 << 20
+    };
     fw_summary summary;
     receiving taker = run(&options, FW_OK, &summary);
     assert_true(taker.ended);
@@ -90,7 +93,9 @@ static void frames_keep_the_order_of_the_source_on_many_threads(void **state) {
 static void a_count_ends_the_run(void **state) {
     (void)state;
     const char *sources[] = { "test:bars?size=64x64" };
-    fw_pipeline_options options = { .sources = sources, .source_count = 1, .source.loop = 1, .threads = 3, .count = 41 };
+    fw_pipeline_options options = {
+        .sources = sources, .source_count = 1, .source.loop = 1, .threads = 3, .count = 41
+    };
     fw_summary summary;
     receiving taker = run(&options, FW_OK, &summary);
     assert_int_equal(taker.frames, 41);
@@ -110,7 +115,9 @@ static void a_rate_is_kept(void **state) {
 static void frames_travel_as_jpeg(void **state) {
     (void)state;
     const char *sources[] = { "test:bars?size=64x64&count=10" };
-    fw_pipeline_options options = { .sources = sources, .source_count = 1, .source.loop = 1, .threads = 3, .encode_jpeg = true };
+    fw_pipeline_options options = {
+        .sources = sources, .source_count = 1, .source.loop = 1, .threads = 3, .encode_jpeg = true
+    };
     fw_summary summary;
     receiving taker = run(&options, FW_OK, &summary);
     assert_int_equal(taker.encoded, 10);
@@ -140,7 +147,9 @@ static void strict_ends_at_the_first_bad_input(void **state) {
     write_file("1.pgm", "P5 2 2 255\nabcd", 15);
     write_file("2.pgm", "P5 2 2 255\na", 12);
     const char *sources[] = { folder };
-    fw_pipeline_options options = { .sources = sources, .source_count = 1, .source.loop = 1, .threads = 1, .strict = true };
+    fw_pipeline_options options = {
+        .sources = sources, .source_count = 1, .source.loop = 1, .threads = 1, .strict = true
+    };
     fw_summary summary;
     receiving taker = run(&options, FW_BAD_INPUT, &summary);
     assert_int_equal(taker.frames, 1);
@@ -150,7 +159,9 @@ static void strict_ends_at_the_first_bad_input(void **state) {
 static void a_stop_drains_and_accounts(void **state) {
     (void)state;
     const char *sources[] = { "test:bars?size=64x64" };
-    fw_pipeline_options options = { .sources = sources, .source_count = 1, .source.loop = 1,
+    fw_pipeline_options options = { .sources = sources,
+                                    .source_count = 1,
+                                    .source.loop = 1,
                                     .sender = { .url = "push+tcp://127.0.0.1:*", .drain = 50 * FW_MS } };
     fw_pipeline *pipeline = NULL;
     assert_ok(fw_pipeline_open(&options, &pipeline));
@@ -171,7 +182,9 @@ static void what_cannot_be_opened_is_said(void **state) {
     (void)state;
     fw_pipeline *pipeline = NULL;
     const char *missing[] = { "/nowhere/at/all" }, *test[] = { "test:bars?size=8x8" };
-    fw_pipeline_options options = { .sources = missing, .source_count = 1, .source.loop = 1, .sender.url = "push+tcp://127.0.0.1:*" };
+    fw_pipeline_options options = {
+        .sources = missing, .source_count = 1, .source.loop = 1, .sender.url = "push+tcp://127.0.0.1:*"
+    };
     assert_fails(fw_pipeline_open(&options, &pipeline), FW_NOT_FOUND, "/nowhere");
     options.sources = test;
     options.source.loop = 2;

@@ -23,7 +23,9 @@ static fw_results *open_results(bool resume, bool retry_errors) {
 
 static fw_status add(fw_results *results, uint64_t seq, const char *item, fw_verdict verdict) {
     static const uint8_t value[] = { 0x81, 0xa1, 'n', 7 }; /* {"n": 7} */
-    fw_header answer = { .kind = FW_KIND_RESULT, .epoch = 1, .seq = seq, .verdict = verdict, .worker = { "here/1", 6 } };
+    fw_header answer = {
+        .kind = FW_KIND_RESULT, .epoch = 1, .seq = seq, .verdict = verdict, .worker = { "here/1", 6 }
+    };
     if (verdict == FW_ERROR)
         answer.error = (fw_span){ "ValueError: \x1b[31m", 17 };
     fw_line line = { .stream = "cam", .epoch = 1, .seq = seq, .item = item, .about = "\"time\":5,\"meta\":{}" };
@@ -157,7 +159,10 @@ static fw_status add_array(fw_results *results, const char *name, const char **j
     uint8_t packed[256];
     size_t size;
     assert_ok(fw_array_pack(&array, packed, sizeof packed, &size));
-    fw_header answer = { .kind = FW_KIND_RESULT, .epoch = 1, .verdict = FW_DONE, .array_count = 1,
+    fw_header answer = { .kind = FW_KIND_RESULT,
+                         .epoch = 1,
+                         .verdict = FW_DONE,
+                         .array_count = 1,
                          .arrays = { (const char *)packed, size } };
     fw_line line = { .stream = "../cam", .epoch = 1, .about = "\"meta\":{}" };
     fw_part parts[] = { { "../cam", 6 }, { "", 0 }, { value, sizeof value }, { pixels, sizeof pixels } };
@@ -178,7 +183,8 @@ static void arrays_become_files_with_safe_names(void **state) {
     size_t size = fread(bytes, 1, sizeof bytes, file);
     fclose(file);
     assert_int_equal(size, 128 + 12);
-    assert_memory_equal(bytes, "\x93NUMPY\x01\x00\x76\x00{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3,), }", 66);
+    assert_memory_equal(bytes, "\x93NUMPY\x01\x00\x76\x00{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3,), }",
+                        66);
     assert_memory_equal(bytes + 128, "\1\0\2\0\3\0\4\0\5\0\6\0", 12);
 
     assert_ok(add_array(results, "../../mask", &json)); /* never over a file that is there */

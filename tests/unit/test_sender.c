@@ -140,7 +140,8 @@ static void a_full_queue_drops_the_newest_or_the_oldest(void **state) {
     (void)state;
     const fw_when_full kinds[] = { FW_DROP_NEWEST, FW_DROP_OLDEST };
     for (int kind = 0; kind < 2; kind++) {
-        fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .when_full = kinds[kind], .queue = 3));
+        fw_sender *sender =
+            open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .when_full = kinds[kind], .queue = 3));
         for (uint8_t i = 0; i < 10; i++)
             send_frame(sender, i);
         assert_account(sender, 10, 0, 7);
@@ -159,7 +160,8 @@ static void a_full_queue_drops_the_newest_or_the_oldest(void **state) {
 
 static void used_up_memory_drops_or_is_too_small(void **state) {
     (void)state;
-    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .memory = 128 << 10, .when_full = FW_DROP_NEWEST));
+    fw_sender *sender = open_sender(
+        FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .memory = 128 << 10, .when_full = FW_DROP_NEWEST));
     fw_frame *frames[2] = { NULL }, *none = NULL;
     const fw_format format = { .width = 160, .height = 120, .pixels = FW_RGB8 };
     assert_ok(fw_sender_loan(sender, &format, &frames[0]));
@@ -167,7 +169,8 @@ static void used_up_memory_drops_or_is_too_small(void **state) {
     assert_int_equal(fw_sender_loan(sender, &format, &none), FW_FULL);
     assert_null(none);
     assert_account(sender, 1, 0, 1);
-    assert_fails(fw_sender_loan(sender, &(fw_format){ .width = 1600, .height = 1200, .pixels = FW_RGB8 }, &none), FW_TOO_LARGE, "");
+    assert_fails(fw_sender_loan(sender, &(fw_format){ .width = 1600, .height = 1200, .pixels = FW_RGB8 }, &none),
+                 FW_TOO_LARGE, "");
     fw_sender_discard(sender, &frames[0]);
     fw_sender_discard(sender, &frames[1]);
     fw_sender_close(&sender);
@@ -180,14 +183,16 @@ static void a_stop_ends_in_time_and_accounts_for_the_rest(void **state) {
         send_frame(sender, i);
     fw_sender_stop(sender);
     fw_frame *none = NULL;
-    assert_int_equal(fw_sender_loan(sender, &(fw_format){ .width = 1, .height = 1, .pixels = FW_MONO8 }, &none), FW_CLOSED);
+    assert_int_equal(fw_sender_loan(sender, &(fw_format){ .width = 1, .height = 1, .pixels = FW_MONO8 }, &none),
+                     FW_CLOSED);
     assert_fails(fw_sender_finish(sender), FW_TIMEOUT, "3 frames were not taken");
     fw_sender_close(&sender);
 }
 
 static void a_receiver_that_takes_nothing_is_left_and_its_frames_are_in_flight(void **state) {
     (void)state;
-    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .drain = 200 * FW_MS, .memory = 256 << 20));
+    fw_sender *sender =
+        open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .drain = 200 * FW_MS, .memory = 256 << 20));
     receiver worker = connect_receiver(ZMQ_PULL, fw_sender_url(sender, 0));
     wait_for_peers(sender, 1);
     fw_frame *frame = NULL;
@@ -215,7 +220,8 @@ static void nobody_within_the_timeout_breaks_it(void **state) {
 static void subscribers_share_the_slot_and_are_told_the_end(void **state) {
     (void)state;
     const char *sides[] = { "pub+tcp://127.0.0.1:*", NULL };
-    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .side_urls = sides, .drain = 300 * FW_MS));
+    fw_sender *sender =
+        open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .side_urls = sides, .drain = 300 * FW_MS));
     receiver worker = connect_receiver(ZMQ_PULL, fw_sender_url(sender, 0));
     receiver viewer = connect_receiver(ZMQ_SUB, fw_sender_url(sender, 1));
     fw_side_counts side;
@@ -245,13 +251,20 @@ static void options_that_do_not_fit_are_refused(void **state) {
     (void)state;
     fw_sender *sender = NULL;
     const char *second[] = { "push+tcp://127.0.0.1:*", NULL };
-    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*"), &sender), FW_UNSUPPORTED, "say push+tcp://127.0.0.1:*");
+    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*"), &sender), FW_UNSUPPORTED,
+                 "say push+tcp://127.0.0.1:*");
     assert_null(sender);
-    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .side_urls = second), &sender), FW_INVALID, "one working output");
-    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "pub+tcp://127.0.0.1:*", .collect = "tcp://127.0.0.1:*"), &sender), FW_INVALID, "push+");
-    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .results = "-"), &sender), FW_INVALID, "--collect");
-    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .stream = "a\nb"), &sender), FW_INVALID, "control characters");
-    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .allow = "x"), &sender), FW_INVALID, "--keys");
+    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .side_urls = second), &sender),
+                 FW_INVALID, "one working output");
+    assert_fails(
+        fw_sender_open(FW_SENDER_OPTIONS(.url = "pub+tcp://127.0.0.1:*", .collect = "tcp://127.0.0.1:*"), &sender),
+        FW_INVALID, "push+");
+    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .results = "-"), &sender),
+                 FW_INVALID, "--collect");
+    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .stream = "a\nb"), &sender),
+                 FW_INVALID, "control characters");
+    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .allow = "x"), &sender), FW_INVALID,
+                 "--keys");
 }
 
 int main(void) {
