@@ -70,7 +70,7 @@ def _certificate(path: Path) -> tuple[bytes, bytes | None]:
     try:
         public, secret = zmq.auth.load_certificate(path)
     except OSError as error:
-        why = error.strerror or "cannot be read"
+        why = error.strerror or "there is no such file"
         raise Error(f"{path}: {why}; a certificate or 40 characters of Z85 are wanted") from None
     except ValueError:
         raise Error(f"{path}: no public key is in it") from None

@@ -145,7 +145,8 @@ class Link:
         if self._absent_since is not None and now >= self._quiet_until:
             self._quiet_until = now + _IDLE
             self._say_absent()
-        return min(self._quiet_until, self._remake_at or now + _IDLE)
+        then = now + _IDLE if self._absent_since is None else self._quiet_until
+        return then if self._remake_at is None else min(then, self._remake_at)
 
     def _on_event(self, event: int, value: int, now: float) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:

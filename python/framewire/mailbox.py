@@ -14,7 +14,6 @@ class Mailbox(Generic[T]):
     """Holds at most `room` droppable items, oldest first; putting one more drops the oldest of them."""
 
     def __init__(self, room: int) -> None:
-        self.dropped = 0
         self._room = room
         self._items: deque[tuple[T, bool]] = deque()
         self._droppable = 0
@@ -25,21 +24,26 @@ class Mailbox(Generic[T]):
         """Readable while something is in the box."""
         return self._wake
 
-    def put(self, item: T, *, droppable: bool = True) -> None:
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T, *, droppable: bool = True) -> bool:
+        """Returns whether an older item was dropped for it."""
         with self._lock:
-            if droppable and self._droppable == self._room:
+            full = droppable and self._droppable == self._room
+            if full:
                 self._drop_oldest()
             self._items.append((item, droppable))
             self._droppable += droppable
             if len(self._items) == 1:
                 os.eventfd_write(self._wake, 1)
+            return full
 
     def _drop_oldest(self) -> None:
         for place, (_, droppable) in enumerate(self._items):
             if droppable:
                 del self._items[place]
                 self._droppable -= 1
-                self.dropped += 1
                 return
 
     def take(self) -> T | None:

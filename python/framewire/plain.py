@@ -205,7 +205,6 @@ class PlainObserver:
             self._ends.on_end(*item)
             if self._ends.over:
                 return None
-        self._options.stats.dropped = self._mailbox.dropped
         return None
 
     def watch(self, now: float) -> float:
@@ -254,7 +253,8 @@ class PlainObserver:
             self._link_ends.on_frame(stream, header.epoch, self._link.peers)
             self._link.ended = False
             self._count_gap(stream, header)
-            self._mailbox.put(Frame(stream, header, payload, self._link.url.transport, options.results))
+            frame = Frame(stream, header, payload, self._link.url.transport, options.results)
+            options.stats.dropped += self._mailbox.put(frame)
         elif header.kind == "end":
             self._link_ends.on_end(stream, header)
             self._link.ended = self._link_ends.over

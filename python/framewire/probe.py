@@ -12,6 +12,7 @@ import time
 from .url import Url
 
 _GREETING_SIZE = 64
+_VERSION_END = 12
 _GREETING = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0" + b"NULL".ljust(20, b"\0") + b"\0" + bytes(31)
 _PREFIX = {"PUSH": "push+", "PUB": "pub+", "XPUB": "pub+", "ROUTER": ""}
 _WANTED = {"push": ("PUSH",), "pub": ("PUB", "XPUB")}
@@ -24,13 +25,15 @@ def socket_type(url: Url, timeout: float) -> str:
     """
     deadline = time.monotonic() + timeout
     with _connect(url, timeout) as peer:
-        peer.sendall(_GREETING)
+        # First no more than our version: a peer that dislikes our mechanism hangs up before it has said its own.
+        peer.sendall(_GREETING[:_VERSION_END])
         greeting = _read(peer, _GREETING_SIZE, deadline)
         if greeting[0] != 0xFF or greeting[9] & 1 == 0:
             raise ValueError("not a ZeroMQ port")
         mechanism = greeting[12:32].rstrip(b"\0")
         if mechanism != b"NULL":
             return mechanism.decode("ascii", "replace")
+        peer.sendall(_GREETING[_VERSION_END:])
         flags, size = _read(peer, 2, deadline)
         if flags != 4:  # a short command frame; READY is never longer
             raise ValueError("not a ZeroMQ port")
