@@ -95,3 +95,13 @@ fw_status fw_image_finish_format(fw_image *image) {
         return FW_BAD_INPUT;
     return status == FW_OK ? fw_limits_check(&image->limits, &image->format) : status;
 }
+
+size_t fw_image_read(const fw_image *image, uint64_t at, void *out, size_t size) {
+    if (image->read_at)
+        return image->read_at(image->read_arg, at, out, size);
+    size_t left = at < image->size ? image->size - (size_t)at : 0;
+    size_t count = size < left ? size : left;
+    if (count > 0)
+        memcpy(out, image->bytes + at, count);
+    return count;
+}

@@ -18,12 +18,17 @@
 
 typedef struct fw_codec fw_codec;
 
+/* Read up to size bytes of a file from offset `at` on. How many there were: fewer at its end, or where it cannot be read. */
+typedef size_t fw_read_at(const void *arg, uint64_t at, void *out, size_t size);
+
 /* An image that is being read. Owned by one thread at a time. */
 typedef struct fw_image {
     const fw_codec *codec;
     fw_format format;     /* complete after open; encoding FW_RAW */
     const uint8_t *bytes; /* the file's bytes, lent by the caller until close */
-    size_t size;
+    size_t size;          /* of the file */
+    fw_read_at *read_at;  /* for a codec that `seeks`, in place of bytes: what it needs is read when it needs it */
+    const void *read_arg;
     fw_limits limits;     /* zeros: the defaults */
     uint64_t page;        /* of a multi-page file, from 0 */
     uint64_t page_offset; /* where the codec finds the page fast (TIFF: its IFD); 0: the first */
@@ -33,6 +38,7 @@ typedef struct fw_image {
 struct fw_codec {
     const char *name;              /* "jpeg" */
     const char *const *extensions; /* lower case, without dot, NULL-terminated */
+    bool seeks;                    /* works from read_at too, so that a file larger than memory has its pages read */
     /* Do the first bytes (at least 16, or the whole file) look like this format? */
     bool (*knows)(const uint8_t *head, size_t size);
     /* Read the header of image->page_offset into image->format, check the limits; may put facts into meta
@@ -43,8 +49,9 @@ struct fw_codec {
     fw_status (*decode)(fw_image *image, uint8_t *out);
     void (*close)(fw_image *image);
     /* Offsets of all pages, in order (NULL: the format has one page): malloc'ed into *offsets_p, at least one.
-     * Where the chain of pages breaks off, the broken one is the last, so that its open() says what is wrong. */
-    fw_status (*pages)(const uint8_t *bytes, size_t size, uint64_t **offsets_p, size_t *count_p);
+     * Where the chain of pages breaks off, the broken one is the last, so that its open() says what is wrong. Of *image the
+     * file is read: bytes or read_at, and size. */
+    fw_status (*pages)(const fw_image *image, uint64_t **offsets_p, size_t *count_p);
 };
 
 extern const fw_codec fw_codec_jpeg, fw_codec_png, fw_codec_tiff, fw_codec_pnm, fw_codec_npy;
@@ -65,6 +72,9 @@ fw_status fw_limits_check(const fw_limits *limits, const fw_format *format);
  * image->format and check it. */
 fw_status fw_limits_check_size(const fw_limits *limits, uint64_t width, uint64_t height);
 fw_status fw_image_finish_format(fw_image *image);
+
+/* For codecs that seek: as fw_read_at, from wherever the file's bytes are. */
+size_t fw_image_read(const fw_image *image, uint64_t at, void *out, size_t size);
 
 /* JPEG beyond decoding. Compress an image frame (mono8, rgb8, bgr8, rgba8, bgra8; alpha is left out) into out of
  * room bytes, quality 1-100, chroma 4:2:0; *size_p gets the length. FW_UNSUPPORTED for other formats and for more than

@@ -232,8 +232,9 @@ static void pnm_close(fw_image *image) {
 }
 
 /* Raw files may hold several images, one behind the other. */
-static fw_status pnm_pages(const uint8_t *bytes, size_t size, uint64_t **offsets_p, size_t *count_p) {
-    size_t count = 0, room = 0, at = 0;
+static fw_status pnm_pages(const fw_image *image, uint64_t **offsets_p, size_t *count_p) {
+    const uint8_t *bytes = image->bytes;
+    size_t size = image->size, count = 0, room = 0, at = 0;
     uint64_t *offsets = NULL;
     do {
         if (count == room) {

@@ -21,8 +21,7 @@
 
 typedef struct reader {
     TIFF *tiff;
-    const uint8_t *bytes;
-    size_t size;
+    fw_image file;    /* as it was opened: where the bytes are */
     uint64_t at;      /* libtiff's place in the file */
     uint8_t head[16]; /* the file's first bytes as libtiff sees them: this page is the first */
     size_t head_size;
@@ -41,12 +40,9 @@ typedef struct reader {
 
 static tmsize_t read_bytes(thandle_t handle, void *out, tmsize_t wanted) {
     reader *self = handle;
-    size_t left = self->at < self->size ? self->size - (size_t)self->at : 0;
-    size_t count = (size_t)wanted < left ? (size_t)wanted : left;
+    size_t count = fw_image_read(&self->file, self->at, out, (size_t)wanted);
     if (count < (size_t)wanted)
         self->past_end = true;
-    if (count > 0)
-        memcpy(out, self->bytes + self->at, count);
     for (size_t i = 0; i < count && self->at + i < self->head_size; i++)
         ((uint8_t *)out)[i] = self->head[self->at + i];
     self->at += count;
@@ -60,7 +56,7 @@ static tmsize_t write_nothing(thandle_t handle, void *bytes, tmsize_t size) {
 
 static toff_t seek(thandle_t handle, toff_t offset, int whence) {
     reader *self = handle;
-    self->at = offset + (whence == SEEK_CUR ? self->at : whence == SEEK_END ? self->size : 0);
+    self->at = offset + (whence == SEEK_CUR ? self->at : whence == SEEK_END ? self->file.size : 0);
     return self->at;
 }
 
@@ -70,7 +66,7 @@ static int close_nothing(thandle_t handle) {
 }
 
 static toff_t size_of(thandle_t handle) {
-    return ((reader *)handle)->size;
+    return ((reader *)handle)->file.size;
 }
 
 FW_PRINTF(4, 0)
@@ -92,7 +88,7 @@ static int on_warning(TIFF *tiff, void *arg, const char *module, const char *for
 
 static fw_status fail_as_libtiff_says(const reader *self) {
     if (self->past_end)
-        return fw_ends_early(self->size);
+        return fw_ends_early(self->file.size);
     const char *text = self->complaint + strspn(self->complaint, ": "); /* where the file's name would be */
     return fw_fail(FW_BAD_INPUT, "damaged TIFF (%s)", *text ? text : "unreadable");
 }
@@ -115,10 +111,10 @@ static void tiff_close(fw_image *image) {
 /* Let libtiff open the file with this page as its first: it would walk the whole chain to find it otherwise. */
 static fw_status open_page(fw_image *image, const fw_tiff_header *header, uint64_t offset) {
     reader *self = image->state;
-    self->bytes = image->bytes;
-    self->size = image->size;
+    self->file = *image;
     self->head_size = header->size;
-    memcpy(self->head, image->bytes, header->size);
+    if (fw_image_read(image, 0, self->head, header->size) < header->size)
+        return fw_ends_early(image->size);
     size_t half = header->size / 2;
     for (size_t i = 0; i < half; i++)
         self->head[half + i] = (uint8_t)(offset >> 8 * (header->big_endian ? half - 1 - i : i));
@@ -303,8 +299,8 @@ static fw_status check_blocks(const reader *self, const fw_format *format) {
     if (size / 4 > format->size && size > (uint64_t)64 << 20)
         return fw_fail(FW_TOO_LARGE, "has tiles of %u x %u pixels (%s), far larger than the image", self->block_width,
                        self->block_height, fw_size_say(size).text);
-    if (self->compression == COMPRESSION_NONE && format->size / 32 > self->size) /* a bit may become 3 bytes */
-        return fw_too_few(self->size, self->width, self->height);
+    if (self->compression == COMPRESSION_NONE && format->size / 32 > self->file.size) /* a bit may become 3 bytes */
+        return fw_too_few(self->file.size, self->width, self->height);
     return FW_OK;
 }
 
@@ -338,11 +334,11 @@ static fw_status note_facts(reader *self, fw_meta *meta) {
 
 static fw_status read_header(fw_image *image, fw_meta *meta) {
     fw_tiff_header header;
-    fw_status status = fw_tiff_read_header(image->bytes, image->size, &header);
+    fw_status status = fw_tiff_read_header(image, &header);
     if (status != FW_OK)
         return status;
     uint64_t offset = image->page_offset ? image->page_offset : header.first, width, height;
-    status = fw_tiff_page_size(image->bytes, image->size, offset, &width, &height);
+    status = fw_tiff_page_size(image, offset, &width, &height);
     if (status == FW_OK)
         status = fw_limits_check_size(&image->limits, width, height);
     if (status == FW_OK)
@@ -464,6 +460,7 @@ static fw_status tiff_decode(fw_image *image, uint8_t *out) {
 const fw_codec fw_codec_tiff = {
     .name = "tiff",
     .extensions = (const char *const[]){ "tif", "tiff", "btf", "tf8", NULL },
+    .seeks = true,
     .knows = tiff_knows,
     .open = tiff_open,
     .decode = tiff_decode,

@@ -6,7 +6,9 @@
 #include "base/status.h"
 #include "image/bytes.h"
 
-fw_status fw_tiff_read_header(const uint8_t *bytes, size_t size, fw_tiff_header *header) {
+fw_status fw_tiff_read_header(const fw_image *image, fw_tiff_header *header) {
+    uint8_t bytes[16];
+    size_t size = fw_image_read(image, 0, bytes, sizeof bytes);
     if (size < 8)
         return fw_ends_early(size);
     header->big_endian = bytes[0] == 'M';
@@ -25,24 +27,33 @@ typedef struct directory {
     uint64_t next;
 } directory;
 
-static bool read_directory(const uint8_t *bytes, size_t size, const fw_tiff_header *header, uint64_t at,
-                           directory *self) {
-    size_t count_size = header->big ? 8 : 2, next_size = header->big ? 8 : 4;
-    if (at < header->size || at > size || size - at < count_size)
+/* A number of the file; false if it ends before. */
+static bool read_number(const fw_image *image, const fw_tiff_header *header, uint64_t at, size_t size,
+                        uint64_t *value) {
+    uint8_t bytes[8];
+    if (fw_image_read(image, at, bytes, size) < size)
         return false;
-    self->entry = header->big ? 20 : 12;
-    self->count = fw_number(bytes + at, count_size, header->big_endian);
-    self->entries = at + count_size;
-    uint64_t left = size - self->entries;
-    if (self->count > left / self->entry || left - self->count * self->entry < next_size)
-        return false;
-    self->next = fw_number(bytes + self->entries + self->count * self->entry, next_size, header->big_endian);
+    *value = fw_number(bytes, size, header->big_endian);
     return true;
 }
 
-fw_status fw_tiff_pages(const uint8_t *bytes, size_t size, uint64_t **offsets_p, size_t *count_p) {
+static bool read_directory(const fw_image *image, const fw_tiff_header *header, uint64_t at, directory *self) {
+    size_t count_size = header->big ? 8 : 2, next_size = header->big ? 8 : 4;
+    if (at < header->size || at > image->size || image->size - at < count_size)
+        return false;
+    self->entry = header->big ? 20 : 12;
+    if (!read_number(image, header, at, count_size, &self->count))
+        return false;
+    self->entries = at + count_size;
+    uint64_t left = image->size - self->entries;
+    if (self->count > left / self->entry || left - self->count * self->entry < next_size)
+        return false;
+    return read_number(image, header, self->entries + self->count * self->entry, next_size, &self->next);
+}
+
+fw_status fw_tiff_pages(const fw_image *image, uint64_t **offsets_p, size_t *count_p) {
     fw_tiff_header header;
-    fw_status status = fw_tiff_read_header(bytes, size, &header);
+    fw_status status = fw_tiff_read_header(image, &header);
     if (status != FW_OK)
         return status;
 
@@ -67,7 +78,7 @@ fw_status fw_tiff_pages(const uint8_t *bytes, size_t size, uint64_t **offsets_p,
         if ((count & (count - 1)) == 0)
             passed = at;
         directory page;
-        if (!read_directory(bytes, size, &header, at, &page))
+        if (!read_directory(image, &header, at, &page))
             break;
         at = page.next;
         if (at == passed) {
@@ -80,19 +91,23 @@ fw_status fw_tiff_pages(const uint8_t *bytes, size_t size, uint64_t **offsets_p,
     return FW_OK;
 }
 
-fw_status fw_tiff_page_size(const uint8_t *bytes, size_t size, uint64_t offset, uint64_t *width_p, uint64_t *height_p) {
-    enum { WIDTH = 256, HEIGHT = 257 };
+fw_status fw_tiff_page_size(const fw_image *image, uint64_t offset, uint64_t *width_p, uint64_t *height_p) {
+    enum { WIDTH = 256, HEIGHT = 257, ENTRIES = 64 };
+    uint8_t entries[ENTRIES * 20];
     fw_tiff_header header;
     directory page;
-    fw_status status = fw_tiff_read_header(bytes, size, &header);
+    fw_status status = fw_tiff_read_header(image, &header);
     if (status != FW_OK)
         return status;
-    if (!read_directory(bytes, size, &header, offset, &page))
-        return fw_ends_early(size);
+    if (!read_directory(image, &header, offset, &page))
+        return fw_ends_early(image->size);
 
     *width_p = *height_p = 0;
-    for (uint64_t i = 0; i < page.count; i++) {
-        const uint8_t *entry = bytes + page.entries + i * page.entry;
+    size_t count = page.count < ENTRIES ? (size_t)page.count : ENTRIES;
+    if (fw_image_read(image, page.entries, entries, count * page.entry) < count * page.entry)
+        return fw_ends_early(image->size);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *entry = entries + i * page.entry;
         uint64_t tag = fw_number(entry, 2, header.big_endian);
         if (tag != WIDTH && tag != HEIGHT)
             continue;

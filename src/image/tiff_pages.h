@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <framewire/status.h>
+#include "image/codec.h"
 
 #define FW_TIFF_PAGES_MAX ((size_t)1 << 24)
 
@@ -19,12 +19,13 @@ typedef struct fw_tiff_header {
 } fw_tiff_header;
 
 /* FW_BAD_INPUT if it is cut off, or not one. */
-fw_status fw_tiff_read_header(const uint8_t *bytes, size_t size, fw_tiff_header *header);
+fw_status fw_tiff_read_header(const fw_image *image, fw_tiff_header *header);
 
 /* As fw_codec.pages: FW_BAD_INPUT if the pages form a loop, FW_TOO_LARGE beyond FW_TIFF_PAGES_MAX. */
-fw_status fw_tiff_pages(const uint8_t *bytes, size_t size, uint64_t **offsets_p, size_t *count_p);
+fw_status fw_tiff_pages(const fw_image *image, uint64_t **offsets_p, size_t *count_p);
 
-/* Width and height as the directory at offset says them; 0 where it does not. FW_BAD_INPUT if it is cut off. */
-fw_status fw_tiff_page_size(const uint8_t *bytes, size_t size, uint64_t offset, uint64_t *width_p, uint64_t *height_p);
+/* Width and height as the directory at offset says them among its first entries (they are in order of tags, so these
+ * come early); 0 where it does not. FW_BAD_INPUT if it is cut off. */
+fw_status fw_tiff_page_size(const fw_image *image, uint64_t offset, uint64_t *width_p, uint64_t *height_p);
 
 #endif

@@ -23,7 +23,7 @@ static fw_status check_type(mode_t mode) {
     return what == NULL ? FW_OK : fw_fail(FW_UNSUPPORTED, "it is %s, and only regular files are read", what);
 }
 
-fw_status fw_input_open(fw_input *self, const char *path, uint64_t limit) {
+fw_status fw_input_open(fw_input *self, const char *path) {
     struct stat info;
     self->fd = -1;
     if (stat(path, &info) != 0)
@@ -39,9 +39,6 @@ fw_status fw_input_open(fw_input *self, const char *path, uint64_t limit) {
         status = check_type(info.st_mode);
     if (status == FW_OK && info.st_size == 0)
         status = fw_fail(FW_BAD_INPUT, "the file is empty");
-    if (status == FW_OK && (uint64_t)info.st_size > limit)
-        status = fw_fail(FW_TOO_LARGE, "the file has %llu MiB (limit %llu MiB)", (unsigned long long)info.st_size >> 20,
-                         (unsigned long long)limit >> 20);
     if (status != FW_OK) {
         fw_input_close(self);
         return status;
@@ -57,19 +54,37 @@ void fw_input_close(fw_input *self) {
     self->fd = -1;
 }
 
-fw_status fw_input_read(const fw_input *self, uint64_t from, uint64_t to, uint8_t *out) {
-    while (from < to) {
-        ssize_t got = pread(self->fd, out, to - from, (off_t)from);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return fw_fail_errno(errno, "it cannot be read at byte %llu", (unsigned long long)from);
+fw_status fw_input_share(const fw_input *self, fw_input *other) {
+    *other = *self;
+    other->fd = fcntl(self->fd, F_DUPFD_CLOEXEC, 0);
+    return other->fd < 0 ? fw_fail_errno(errno, "it cannot be opened for one more page") : FW_OK;
+}
+
+/* Like pread(), but whole unless the file ends; -1 with errno. */
+static ssize_t read_whole(int fd, uint8_t *out, size_t size, uint64_t at) {
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(fd, out + done, size - done, (off_t)(at + done));
         if (got == 0)
-            return fw_fail(FW_BAD_INPUT, "the file became shorter while it was read");
-        from += (uint64_t)got;
-        out += got;
+            break;
+        if (got < 0 && errno != EINTR)
+            return -1;
+        done += got > 0 ? (size_t)got : 0;
     }
-    return FW_OK;
+    return (ssize_t)done;
+}
+
+fw_status fw_input_read(const fw_input *self, uint64_t from, uint64_t to, uint8_t *out) {
+    ssize_t got = from < to ? read_whole(self->fd, out, to - from, from) : 0;
+    if (got < 0)
+        return fw_fail_errno(errno, "it cannot be read");
+    return from < to && (uint64_t)got < to - from ? fw_fail(FW_BAD_INPUT, "the file became shorter while it was read")
+                                                  : FW_OK;
+}
+
+size_t fw_input_read_at(const void *input, uint64_t at, void *out, size_t size) {
+    ssize_t got = at <= INT64_MAX ? read_whole(((const fw_input *)input)->fd, out, size, at) : 0;
+    return got > 0 ? (size_t)got : 0;
 }
 
 void fw_blobs_open(fw_blobs *self) {

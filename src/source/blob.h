@@ -30,13 +30,19 @@ typedef struct fw_input {
     int64_t mtime; /* ns since the Unix epoch */
 } fw_input;
 
-/* Opens regular files alone: nothing else is opened, so no FIFO can block and no device wakes. FW_TOO_LARGE beyond
- * limit bytes. Causes are the reason alone. Any thread; so are the rest. */
-fw_status fw_input_open(fw_input *self, const char *path, uint64_t limit);
+/* Opens regular files alone: nothing else is opened, so no FIFO can block and no device wakes. Causes are the reason
+ * alone. Any thread; so are the rest. */
+fw_status fw_input_open(fw_input *self, const char *path);
 void fw_input_close(fw_input *self);
+
+/* A second descriptor of the same file. */
+fw_status fw_input_share(const fw_input *self, fw_input *other);
 
 /* Read bytes [from, to) of the file into out. FW_BAD_INPUT if it has become shorter. */
 fw_status fw_input_read(const fw_input *self, uint64_t from, uint64_t to, uint8_t *out);
+
+/* A fw_read_at() of a fw_input. */
+size_t fw_input_read_at(const void *input, uint64_t at, void *out, size_t size);
 
 void fw_blobs_open(fw_blobs *self);
 

@@ -17,8 +17,9 @@
 /* A file whose pages are being given. */
 typedef struct page_run {
     char *path, *name;
-    fw_input input; /* closed: for size and mtime */
-    fw_blob *blob;
+    const fw_codec *codec;
+    fw_input input;
+    fw_blob *blob; /* of a codec that does not seek */
     uint64_t *offsets;
     size_t count, next; /* count 0: none */
 } page_run;
@@ -35,8 +36,9 @@ typedef struct files_source {
 /* fw_item.state */
 typedef struct file_item {
     char *path;
+    const fw_codec *codec; /* NULL: not known yet */
     fw_input input;
-    fw_blob *blob; /* all of the file, or its head where it is kept as it is */
+    fw_blob *blob; /* all of the file; its head alone where it is kept as it is; none for a codec that seeks */
     bool looked;   /* its pages were counted */
     bool paged;    /* it is one of several */
     bool kept;     /* travels as it is */
@@ -60,6 +62,7 @@ static fw_status files_open(const fw_source_request *request, void **state_p) {
     if (__builtin_add_overflow(self->limits.bytes, (uint64_t)64 << 20, &self->size_limit))
         self->size_limit = UINT64_MAX;
     self->keep = request->options->keep;
+    self->run.input.fd = -1;
     *state_p = self;
     return FW_OK;
 }
@@ -77,7 +80,8 @@ static void end_run(files_source *self) {
     free(self->run.name);
     free(self->run.offsets);
     fw_blobs_release(&self->blobs, &self->run.blob);
-    self->run = (page_run){ 0 };
+    fw_input_close(&self->run.input);
+    self->run = (page_run){ .input.fd = -1 };
 }
 
 static file_item *new_item(fw_item *item, const char *path) {
@@ -103,12 +107,16 @@ static fw_status next_page(files_source *self, fw_item *item) {
         item->name = NULL;
         status = no_memory();
     } else {
-        file->input = run->input;
+        file->codec = run->codec;
         file->looked = file->paged = true;
         file->page = page;
         file->page_offset = run->offsets[page];
+        file->input = (fw_input){ .fd = -1, .size = run->input.size, .mtime = run->input.mtime };
         file->blob = run->blob;
-        fw_blobs_retain(&self->blobs, run->blob);
+        if (run->blob != NULL)
+            fw_blobs_retain(&self->blobs, run->blob);
+        else if ((status = fw_input_share(&run->input, &file->input)) != FW_OK)
+            status = not_taken(status, file);
     }
     if (run->next == run->count)
         end_run(self);
@@ -126,42 +134,77 @@ static bool may_have_pages(const char *path) {
     return true;
 }
 
-static fw_status read_head(files_source *self, file_item *file) {
-    fw_status status = FW_OK;
-    if (file->input.fd < 0)
-        status = fw_input_open(&file->input, file->path, self->size_limit);
-    if (status == FW_OK) {
-        size_t size = file->input.size < HEAD_SIZE ? (size_t)file->input.size : HEAD_SIZE;
-        status = fw_blobs_read(&self->blobs, &file->input, size, &file->blob);
-    }
-    return status;
+/* Read the beginning and know the codec. */
+static fw_status sniff(files_source *self, file_item *file) {
+    fw_status status = fw_input_open(&file->input, file->path);
+    if (status != FW_OK)
+        return status;
+    size_t size = file->input.size < HEAD_SIZE ? (size_t)file->input.size : HEAD_SIZE;
+    status = fw_blobs_read(&self->blobs, &file->input, size, &file->blob);
+    if (status != FW_OK)
+        return status;
+    file->codec = fw_codec_for(file->blob->bytes, file->blob->size);
+    return file->codec != NULL ? FW_OK : FW_BAD_INPUT;
 }
 
-static fw_status read_rest(file_item *file) {
-    fw_status status = fw_blob_extend(file->blob, &file->input, (size_t)file->input.size);
+static fw_status check_size(const files_source *self, const file_item *file) {
+    return file->input.size <= self->size_limit
+               ? FW_OK
+               : fw_fail(FW_TOO_LARGE, "the file has %" PRIu64 " MiB (limit %" PRIu64 " MiB)", file->input.size >> 20,
+                         self->size_limit >> 20);
+}
+
+/* Have what the codec reads from: all of the file in memory, or only the open file. */
+static fw_status load(files_source *self, file_item *file) {
+    if (file->codec->seeks) {
+        fw_blobs_release(&self->blobs, &file->blob);
+        return FW_OK;
+    }
+    fw_status status = check_size(self, file);
+    if (status == FW_OK)
+        status = fw_blob_extend(file->blob, &file->input, (size_t)file->input.size);
     fw_input_close(&file->input);
     return status;
 }
 
+/* What is there of the file, for the codec. */
+static fw_image view(const files_source *self, const file_item *file) {
+    fw_image image = {
+        .codec = file->codec, .limits = self->limits, .page = file->page, .page_offset = file->page_offset
+    };
+    if (file->blob != NULL) {
+        image.bytes = file->blob->bytes;
+        image.size = file->blob->size;
+    } else {
+        image.size = (size_t)file->input.size;
+        image.read_at = fw_input_read_at;
+        image.read_arg = &file->input;
+    }
+    return image;
+}
+
+static fw_status count_pages(const files_source *self, const file_item *file, uint64_t **offsets_p, size_t *count_p) {
+    fw_image image = view(self, file);
+    *offsets_p = NULL;
+    *count_p = 0;
+    return file->codec->pages(&image, offsets_p, count_p);
+}
+
 /* Count the pages; where there are several, self->run has them. */
 static fw_status look_for_pages(files_source *self, fw_item *item, file_item *file) {
-    fw_status status = read_head(self, file);
-    if (status != FW_OK)
+    fw_status status = sniff(self, file);
+    if (status != FW_OK || file->codec->pages == NULL)
         return status;
-    const fw_codec *codec = fw_codec_for(file->blob->bytes, file->blob->size);
-    file->looked = true;
-    if (codec == NULL || codec->pages == NULL)
-        return FW_OK;
     uint64_t *offsets = NULL;
     size_t count = 0;
-    status = read_rest(file);
+    file->looked = true;
+    status = load(self, file);
     if (status == FW_OK)
-        status = codec->pages(file->blob->bytes, file->blob->size, &offsets, &count);
-    if (status == FW_OK && count == 0)
-        status = fw_fail(FW_BAD_INPUT, "there is no page in it");
+        status = count_pages(self, file, &offsets, &count);
     if (status == FW_OK && count > 1) {
         self->run = (page_run){ .path = file->path,
                                 .name = item->name,
+                                .codec = file->codec,
                                 .input = file->input,
                                 .blob = file->blob,
                                 .offsets = offsets,
@@ -223,67 +266,61 @@ static fw_status add_facts(fw_item *item, const file_item *file) {
     return status;
 }
 
-static fw_status open_image(files_source *self, fw_item *item, file_item *file, const fw_codec *codec) {
-    file->image = (fw_image){ .codec = codec,
-                              .bytes = file->blob->bytes,
-                              .size = file->blob->size,
-                              .limits = self->limits,
-                              .page = file->page,
-                              .page_offset = file->page_offset };
+static fw_status open_image(files_source *self, fw_item *item, file_item *file) {
+    file->image = view(self, file);
     fw_status status = add_facts(item, file);
     if (status == FW_OK)
-        status = codec->open(&file->image, &item->meta);
+        status = file->codec->open(&file->image, &item->meta);
     file->decoding = status == FW_OK;
     return status;
 }
 
 /* A JPEG that travels as it is: its header is read, and fill() reads the file straight into the frame. */
-static fw_status measure_kept(files_source *self, fw_item *item, file_item *file, const fw_codec *codec) {
-    fw_status status = open_image(self, item, file, codec);
-    if (status != FW_OK && file->blob->size < file->input.size) {
+static fw_status measure_kept(files_source *self, fw_item *item, file_item *file) {
+    fw_status status = check_size(self, file);
+    if (status == FW_OK)
+        status = open_image(self, item, file);
+    if (status != FW_OK && status != FW_TOO_LARGE && file->blob->size < file->input.size) {
         status = fw_blob_extend(file->blob, &file->input, (size_t)file->input.size);
         if (status == FW_OK)
-            status = open_image(self, item, file, codec);
+            status = open_image(self, item, file);
     }
     if (status != FW_OK)
         return status;
     item->format = file->image.format;
     item->format.encoding = FW_JPEG;
     item->format.size = (size_t)file->input.size;
-    codec->close(&file->image);
+    file->codec->close(&file->image);
     file->decoding = false;
     file->kept = true;
     return FW_OK;
 }
 
 /* Pages are given only where the name lets them be expected; so that none is lost unseen, this is an error. */
-static fw_status refuse_pages(const file_item *file, const fw_codec *codec) {
-    uint64_t *offsets = NULL;
-    size_t count = 0;
-    fw_status status = codec->pages(file->blob->bytes, file->blob->size, &offsets, &count);
+static fw_status refuse_pages(const files_source *self, const file_item *file) {
+    uint64_t *offsets;
+    size_t count;
+    fw_status status = count_pages(self, file, &offsets, &count);
     free(offsets);
     if (status == FW_OK && count > 1)
         status = fw_fail(FW_UNSUPPORTED,
                          "it is a file of %zu pages by its content, but not by its name; "
                          "rename it to end in .%s",
-                         count, codec->extensions[0]);
+                         count, file->codec->extensions[0]);
     return status;
 }
 
 static fw_status measure(files_source *self, fw_item *item, file_item *file) {
-    fw_status status = file->blob != NULL ? FW_OK : read_head(self, file);
+    fw_status status = file->codec != NULL ? FW_OK : sniff(self, file);
     if (status != FW_OK)
         return status;
-    const fw_codec *codec = fw_codec_for(file->blob->bytes, file->blob->size);
-    if (codec == NULL)
-        return FW_BAD_INPUT;
-    if (self->keep && codec == &fw_codec_jpeg)
-        return measure_kept(self, item, file, codec);
-    status = read_rest(file);
-    if (status == FW_OK && codec->pages != NULL && !file->looked)
-        status = refuse_pages(file, codec);
+    if (self->keep && file->codec == &fw_codec_jpeg)
+        return measure_kept(self, item, file);
+    status = load(self, file);
+    if (status == FW_OK && file->codec->pages != NULL && !file->looked)
+        status = refuse_pages(self, file);
     if (status == FW_OK)
-        status = open_image(self, item, file, codec);
+        status = open_image(self, item, file);
     if (status == FW_OK)
         item->format = file->image.format;
     return status;

@@ -308,6 +308,46 @@ static void a_slot_does_not_pass_for_a_test_picture_any_more(void **state) {
     fw_source_close(&source);
 }
 
+static void a_tiff_may_shrink_between_header_and_pixels(void **state) {
+    (void)state;
+    write_pages("a.tif", 2);
+    struct stat info;
+    assert_int_equal(stat("a.tif", &info), 0);
+    fw_source *source = opened("a.tif");
+    fw_item item;
+    fw_frame *frame = NULL;
+    assert_ok(fw_source_next_item(source, &item));
+    assert_ok(fw_source_measure(source, &item));
+    assert_ok(fw_frame_new(&item.format, NULL, &frame));
+    assert_int_equal(truncate("a.tif", 9), 0);
+    assert_fails(fw_source_fill(source, &item, frame), FW_BAD_INPUT, "a.tif#0: not taken: the file ends after");
+    fw_frame_drop(&frame);
+    fw_source_free_item(source, &item);
+    expect_failure(source, FW_BAD_INPUT, "a.tif#1: not taken: the file ends after");
+    expect_end(source);
+    fw_source_close(&source);
+}
+
+static void a_huge_file_is_not_read(void **state) {
+    (void)state;
+    make_folder("in");
+    write_file("in/a.pgm", "P5\n2 2\n255\n", 11);
+    write_file("in/b.jpg", "\xff\xd8\xff\xe0", 4);
+    write_pages("in/c.tif", 2); /* is read where it has something */
+    assert_int_equal(truncate("in/a.pgm", (off_t)5 << 30), 0);
+    assert_int_equal(truncate("in/b.jpg", (off_t)5 << 30), 0);
+    assert_int_equal(truncate("in/c.tif", (off_t)5 << 30), 0);
+    for (int keep = 0; keep < 2; keep++) {
+        fw_source *source = opened_as(FW_SOURCE_OPTIONS(.keep = keep), "in");
+        expect_failure(source, FW_TOO_LARGE, "in/a.pgm: not taken: the file has 5120 MiB (limit 4160 MiB)");
+        expect_failure(source, FW_TOO_LARGE, "in/b.jpg: not taken: the file has 5120 MiB (limit 4160 MiB)");
+        expect_image(source, "c.tif#0", 10);
+        expect_image(source, "c.tif#1", 11);
+        expect_end(source);
+        fw_source_close(&source);
+    }
+}
+
 static unsigned open_files(void) {
     DIR *stream = opendir("/proc/self/fd");
     unsigned count = 0;
@@ -390,6 +430,8 @@ int main(void) {
         IN_FOLDER(pages_are_not_lost_under_another_name),
         IN_FOLDER(a_bad_tiff_is_one_failure),
         IN_FOLDER(a_slot_does_not_pass_for_a_test_picture_any_more),
+        IN_FOLDER(a_tiff_may_shrink_between_header_and_pixels),
+        IN_FOLDER(a_huge_file_is_not_read),
         IN_FOLDER(several_threads_may_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,8 @@ static void an_odd_maximum_stays_and_is_said(void **state) {
 static void samples_above_the_maximum_are_refused(void **state) {
     (void)state;
     const fw_limits none = { 0 };
-    assert_refused(&fw_codec_pnm, text("P2 2 2 100 0 100 1 101"), none, FW_BAD_INPUT, "a sample of 101 in row 1, where the header says at most 100");
+    assert_refused(&fw_codec_pnm, text("P2 2 2 100 0 100 1 101"), none, FW_BAD_INPUT,
+                   "a sample of 101 in row 1, where the header says at most 100");
     assert_refused(&fw_codec_pnm, text("P5 2 1 99\nad"), none, FW_BAD_INPUT, "a sample of 100 in row 0");
     assert_refused(&fw_codec_pnm, text("P5 1 1 4095\n\x10\x01"), none, FW_BAD_INPUT, "a sample of 4097");
     assert_refused(&fw_codec_pnm, text("P3 1 1 300 301 0 0"), none, FW_BAD_INPUT, "a sample of 301");
@@ -87,7 +88,8 @@ static void bombs_are_refused(void **state) {
     (void)state;
     assert_refused(&fw_codec_pnm, text("P6 4294967295 4294967295 65535\n"), (fw_limits){ 0 }, FW_TOO_LARGE,
                    "claims 4294967295 x 4294967295 pixels");
-    assert_refused(&fw_codec_pnm, text("P5 3 3 255\nabcdefghi"), (fw_limits){ .pixels = 8 }, FW_TOO_LARGE, "limit 8 px");
+    assert_refused(&fw_codec_pnm, text("P5 3 3 255\nabcdefghi"), (fw_limits){ .pixels = 8 }, FW_TOO_LARGE,
+                   "limit 8 px");
 }
 
 static void a_damaged_file_never_crashes(void **state) {
@@ -102,7 +104,7 @@ static void raw_images_behind_each_other_are_pages(void **state) {
     bytes file = text("P5 2 1 255\nabP6 1 1 255\ncde\nP4 1 1\n\x80");
     uint64_t *offsets;
     size_t count;
-    assert_ok(fw_codec_pnm.pages(file.data, file.size, &offsets, &count));
+    assert_ok(fw_codec_pnm.pages(&(fw_image){ .bytes = file.data, .size = file.size }, &offsets, &count));
     assert_int_equal(count, 3);
     const fw_pixels pixels[] = { FW_MONO8, FW_RGB8, FW_MONO8 };
     const char *wanted[] = { "ab", "cde", "\0" };
@@ -115,7 +117,7 @@ static void raw_images_behind_each_other_are_pages(void **state) {
     free(offsets);
 
     file = text("P5 2 1 255\nabP5 2 1 255\nc"); /* the second is cut: it is listed, and its decoding says so */
-    assert_ok(fw_codec_pnm.pages(file.data, file.size, &offsets, &count));
+    assert_ok(fw_codec_pnm.pages(&(fw_image){ .bytes = file.data, .size = file.size }, &offsets, &count));
     assert_int_equal(count, 2);
     picture result = decode_page(&fw_codec_pnm, file, (fw_limits){ 0 }, offsets[1]);
     assert_int_equal(result.status, FW_BAD_INPUT);
@@ -123,7 +125,7 @@ static void raw_images_behind_each_other_are_pages(void **state) {
     free(offsets);
 
     file = text("P2 1 1 9 5 P2 1 1 9 6"); /* a plain file has one */
-    assert_ok(fw_codec_pnm.pages(file.data, file.size, &offsets, &count));
+    assert_ok(fw_codec_pnm.pages(&(fw_image){ .bytes = file.data, .size = file.size }, &offsets, &count));
     assert_int_equal(count, 1);
     free(offsets);
 }

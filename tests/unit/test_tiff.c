@@ -84,14 +84,16 @@ static void put_sample(uint8_t *row, size_t index, const style *how, uint32_t va
     }
 }
 
-static void fill_rows(uint8_t *out, const style *how, uint32_t x, uint32_t y, uint32_t width, uint32_t height, unsigned plane) {
+static void fill_rows(uint8_t *out, const style *how, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
+                      unsigned plane) {
     unsigned samples = how->separate ? 1 : how->samples;
     size_t stride = (width * samples * how->bits + 7) / 8;
     memset(out, 0, stride * height);
     for (uint32_t j = 0; j < height; j++)
         for (uint32_t i = 0; i < width; i++)
             for (unsigned c = 0; c < samples; c++)
-                put_sample(out + j * stride, i * samples + c, how, value_at(x + i, y + j, how->separate ? plane : c, how->bits));
+                put_sample(out + j * stride, i * samples + c, how,
+                           value_at(x + i, y + j, how->separate ? plane : c, how->bits));
 }
 
 static void put_page(TIFF *tiff, const style *how) {
@@ -128,23 +130,28 @@ static void put_page(TIFF *tiff, const style *how) {
     } else {
         TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, how->rows ? how->rows : how->height);
     }
-    uint32_t width = how->tile ? how->tile : how->width, rows = how->tile ? how->tile : how->rows ? how->rows : how->height;
+    uint32_t width = how->tile ? how->tile : how->width, rows = how->tile   ? how->tile
+                                                                : how->rows ? how->rows
+                                                                            : how->height;
     for (uint32_t p = 0; p < planes; p++)
         for (uint32_t y = 0; y < how->height; y += rows)
             for (uint32_t x = 0; x < how->width; x += width) {
                 uint32_t lines = how->tile || how->height - y > rows ? rows : how->height - y;
                 fill_rows(block, how, x, y, width, lines, p);
                 if (how->tile)
-                    assert_true(TIFFWriteEncodedTile(tiff, TIFFComputeTile(tiff, x, y, 0, (uint16_t)p), block, TIFFTileSize(tiff)) > 0);
+                    assert_true(TIFFWriteEncodedTile(tiff, TIFFComputeTile(tiff, x, y, 0, (uint16_t)p), block,
+                                                     TIFFTileSize(tiff)) > 0);
                 else
-                    assert_true(TIFFWriteEncodedStrip(tiff, TIFFComputeStrip(tiff, y, (uint16_t)p), block, TIFFVStripSize(tiff, lines)) > 0);
+                    assert_true(TIFFWriteEncodedStrip(tiff, TIFFComputeStrip(tiff, y, (uint16_t)p), block,
+                                                      TIFFVStripSize(tiff, lines)) > 0);
             }
     free(block);
 }
 
 static bytes encode(style how) {
     memory file = { 0 };
-    TIFF *tiff = TIFFClientOpen("", how.mode ? how.mode : "w", &file, read_memory, write_memory, seek_memory, close_memory, size_of_memory, NULL, NULL);
+    TIFF *tiff = TIFFClientOpen("", how.mode ? how.mode : "w", &file, read_memory, write_memory, seek_memory,
+                                close_memory, size_of_memory, NULL, NULL);
     assert_non_null(tiff);
     for (uint32_t page = 0; page < (how.pages ? how.pages : 1); page++) {
         put_page(tiff, &how);
@@ -167,7 +174,8 @@ static double sample_of(const picture *result, size_t index, fw_dtype dtype) {
     case FW_I16:
         return (int16_t)(at[2 * index] | at[2 * index + 1] << 8);
     case FW_U32:
-        return at[4 * index] | (uint32_t)at[4 * index + 1] << 8 | (uint32_t)at[4 * index + 2] << 16 | (uint32_t)at[4 * index + 3] << 24;
+        return at[4 * index] | (uint32_t)at[4 * index + 1] << 8 | (uint32_t)at[4 * index + 2] << 16 |
+               (uint32_t)at[4 * index + 3] << 24;
     case FW_F32:
         memcpy(&single, at + 4 * index, 4);
         return single;
@@ -189,17 +197,19 @@ static void assert_holds(bytes file, const style *how, fw_pixels pixels, fw_dtyp
     for (uint32_t y = 0; y < how->height; y++)
         for (uint32_t x = 0; x < how->width; x++)
             for (unsigned c = 0; c < channels; c++) {
-                uint32_t stored = value_at(x, y, how->photometric == PHOTOMETRIC_PALETTE ? 0 : c, how->bits), most = how->bits < 32 ? (1u << how->bits) - 1 : UINT32_MAX;
+                uint32_t stored = value_at(x, y, how->photometric == PHOTOMETRIC_PALETTE ? 0 : c, how->bits),
+                         most = how->bits < 32 ? (1u << how->bits) - 1 : UINT32_MAX;
                 if (how->photometric == PHOTOMETRIC_MINISWHITE && pixels != FW_PLAIN)
                     stored = most - stored;
                 if (how->photometric == PHOTOMETRIC_PALETTE)
                     stored = c == 0 ? stored : c == 1 ? 255 - stored : stored / 2;
                 else if (how->bits < 8)
                     stored = stored * 255 / most;
-                double wanted = dtype == FW_I16 ? (int16_t)stored : dtype == FW_F32   ? (double)(float)stored : stored;
+                double wanted = dtype == FW_I16 ? (int16_t)stored : dtype == FW_F32 ? (double)(float)stored : stored;
                 double got = sample_of(&result, ((size_t)y * how->width + x) * channels + c, dtype);
                 if (got != wanted)
-                    fail_msg("%u bits, %u samples, compression %u, sample %u of %u,%u: %f, not %f", how->bits, how->samples, how->compression, c, x, y, got, wanted);
+                    fail_msg("%u bits, %u samples, compression %u, sample %u of %u,%u: %f, not %f", how->bits,
+                             how->samples, how->compression, c, x, y, got, wanted);
             }
     drop(&result);
 }
@@ -219,9 +229,15 @@ static const struct {
     { { .bits = 16, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK }, FW_MONO16, FW_U16 },
     { { .bits = 16, .samples = 1, .photometric = PHOTOMETRIC_MINISWHITE }, FW_MONO16, FW_U16 },
     { { .bits = 32, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK }, FW_PLAIN, FW_U32 },
-    { { .bits = 16, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .format = SAMPLEFORMAT_INT }, FW_PLAIN, FW_I16 },
-    { { .bits = 32, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .format = SAMPLEFORMAT_IEEEFP }, FW_PLAIN, FW_F32 },
-    { { .bits = 64, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .format = SAMPLEFORMAT_IEEEFP }, FW_PLAIN, FW_F64 },
+    { { .bits = 16, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .format = SAMPLEFORMAT_INT },
+      FW_PLAIN,
+      FW_I16 },
+    { { .bits = 32, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .format = SAMPLEFORMAT_IEEEFP },
+      FW_PLAIN,
+      FW_F32 },
+    { { .bits = 64, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .format = SAMPLEFORMAT_IEEEFP },
+      FW_PLAIN,
+      FW_F64 },
     { { .bits = 32, .samples = 3, .photometric = PHOTOMETRIC_RGB, .format = SAMPLEFORMAT_IEEEFP }, FW_PLAIN, FW_F32 },
     { { .bits = 8, .samples = 2, .photometric = PHOTOMETRIC_MINISBLACK }, FW_PLAIN, FW_U8 },
     { { .bits = 8, .samples = 3, .photometric = PHOTOMETRIC_RGB }, FW_RGB8, FW_U8 },
@@ -239,7 +255,9 @@ static void every_kind_has_its_samples_in_every_layout(void **state) {
         uint32_t tile, rows;
         bool separate;
         const char *mode;
-    } layouts[] = { { 0, 0, false, "w" }, { 0, 5, false, "wb" }, { 16, 0, false, "w8" }, { 0, 4, true, "w" }, { 16, 0, true, "wb" } };
+    } layouts[] = {
+        { 0, 0, false, "w" }, { 0, 5, false, "wb" }, { 16, 0, false, "w8" }, { 0, 4, true, "w" }, { 16, 0, true, "wb" }
+    };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
             style how = kinds[k].style;
@@ -257,12 +275,18 @@ static void every_kind_has_its_samples_in_every_layout(void **state) {
 
 static void every_lossless_compression_is_read(void **state) {
     (void)state;
-    const uint16_t methods[] = { COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS, COMPRESSION_LZMA, COMPRESSION_ZSTD, COMPRESSION_CCITTFAX4 };
+    const uint16_t methods[] = { COMPRESSION_LZW,  COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS,
+                                 COMPRESSION_LZMA, COMPRESSION_ZSTD,          COMPRESSION_CCITTFAX4 };
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (!TIFFIsCODECConfigured(methods[i]))
             continue; /* libtiff may be built without some */
         bool fax = methods[i] == COMPRESSION_CCITTFAX4;
-        style how = { .width = 50, .height = 30, .bits = fax ? 1 : 16, .samples = fax ? 1 : 3, .rows = 7, .compression = methods[i],
+        style how = { .width = 50,
+                      .height = 30,
+                      .bits = fax ? 1 : 16,
+                      .samples = fax ? 1 : 3,
+                      .rows = 7,
+                      .compression = methods[i],
                       .photometric = fax ? PHOTOMETRIC_MINISWHITE : PHOTOMETRIC_RGB };
         bytes file = encode(how);
         assert_holds(file, &how, fax ? FW_MONO8 : FW_RGB16, fax ? FW_U8 : FW_U16);
@@ -305,11 +329,17 @@ static void each_page_is_found_by_its_offset(void **state) {
     (void)state;
     const char *modes[] = { "w", "wb", "w8", "wb8" };
     for (size_t m = 0; m < 4; m++) {
-        style how = { .width = 5, .height = 4, .bits = 8, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .pages = 300, .mode = modes[m] };
+        style how = { .width = 5,
+                      .height = 4,
+                      .bits = 8,
+                      .samples = 1,
+                      .photometric = PHOTOMETRIC_MINISBLACK,
+                      .pages = 300,
+                      .mode = modes[m] };
         bytes file = encode(how);
         uint64_t *offsets;
         size_t count;
-        assert_ok(fw_codec_tiff.pages(file.data, file.size, &offsets, &count));
+        assert_ok(fw_codec_tiff.pages(&(fw_image){ .bytes = file.data, .size = file.size }, &offsets, &count));
         assert_int_equal(count, 300);
         for (uint32_t page = 0; page < 300; page += 23) {
             picture result = decode_page(&fw_codec_tiff, file, (fw_limits){ 0 }, offsets[page]);
@@ -333,10 +363,11 @@ static void a_loop_of_pages_is_refused(void **state) {
         bytes file = encode(how);
         uint64_t *offsets, *none;
         size_t count;
-        assert_ok(fw_codec_tiff.pages(file.data, file.size, &offsets, &count));
+        assert_ok(fw_codec_tiff.pages(&(fw_image){ .bytes = file.data, .size = file.size }, &offsets, &count));
         for (int i = 0; i < 4; i++)
             file.data[next_field(file, offsets[6]) + i] = (uint8_t)(offsets[back] >> 8 * i);
-        assert_fails(fw_codec_tiff.pages(file.data, file.size, &none, &count), FW_BAD_INPUT, "its pages form a loop");
+        assert_fails(fw_codec_tiff.pages(&(fw_image){ .bytes = file.data, .size = file.size }, &none, &count),
+                     FW_BAD_INPUT, "its pages form a loop");
         /* the page itself is whole all the same */
         picture result = decode_page(&fw_codec_tiff, file, (fw_limits){ 0 }, offsets[2]);
         assert_image(&result, FW_MONO8, 7, 4);
@@ -352,11 +383,11 @@ static void where_the_chain_breaks_the_last_page_says_so(void **state) {
     bytes file = encode(how);
     uint64_t *offsets;
     size_t count;
-    assert_ok(fw_codec_tiff.pages(file.data, file.size, &offsets, &count));
+    assert_ok(fw_codec_tiff.pages(&(fw_image){ .bytes = file.data, .size = file.size }, &offsets, &count));
     assert_int_equal(count, 3);
     file.size = offsets[2] + 20;
     free(offsets);
-    assert_ok(fw_codec_tiff.pages(file.data, file.size, &offsets, &count));
+    assert_ok(fw_codec_tiff.pages(&(fw_image){ .bytes = file.data, .size = file.size }, &offsets, &count));
     assert_int_equal(count, 3);
     picture result = decode_page(&fw_codec_tiff, file, (fw_limits){ 0 }, offsets[1]);
     assert_image(&result, FW_MONO8, 6, 4);
@@ -370,7 +401,8 @@ static void where_the_chain_breaks_the_last_page_says_so(void **state) {
 }
 
 static void set_entry_of_type(bytes file, uint16_t tag, uint8_t type, uint32_t value) {
-    size_t at = file.data[4] | file.data[5] << 8 | file.data[6] << 16; /* the first page of a little-endian classic file */
+    size_t at =
+        file.data[4] | file.data[5] << 8 | file.data[6] << 16; /* the first page of a little-endian classic file */
     size_t count = file.data[at] | file.data[at + 1] << 8;
     for (size_t i = 0; i < count; i++) {
         uint8_t *entry = file.data + at + 2 + 12 * i;
@@ -390,13 +422,20 @@ static void set_entry(bytes file, uint16_t tag, uint32_t value) {
 
 static void bombs_are_refused_from_the_header(void **state) {
     (void)state;
-    style how = { .width = 16, .height = 16, .bits = 8, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .compression = COMPRESSION_ADOBE_DEFLATE };
+    style how = { .width = 16,
+                  .height = 16,
+                  .bits = 8,
+                  .samples = 1,
+                  .photometric = PHOTOMETRIC_MINISBLACK,
+                  .compression = COMPRESSION_ADOBE_DEFLATE };
     bytes file = encode(how);
-    assert_refused(&fw_codec_tiff, file, (fw_limits){ .pixels = 255 }, FW_TOO_LARGE, "claims 16 x 16 pixels (limit 255 px)");
+    assert_refused(&fw_codec_tiff, file, (fw_limits){ .pixels = 255 }, FW_TOO_LARGE,
+                   "claims 16 x 16 pixels (limit 255 px)");
     assert_refused(&fw_codec_tiff, file, (fw_limits){ .bytes = 255 }, FW_TOO_LARGE, "takes 256 bytes decoded");
     set_entry(file, TIFFTAG_IMAGEWIDTH, 4000000000u);
     set_entry(file, TIFFTAG_IMAGELENGTH, 4000000000u);
-    assert_refused(&fw_codec_tiff, file, (fw_limits){ 0 }, FW_TOO_LARGE, "claims 4000000000 x 4000000000 pixels (limit 268 Mpx)");
+    assert_refused(&fw_codec_tiff, file, (fw_limits){ 0 }, FW_TOO_LARGE,
+                   "claims 4000000000 x 4000000000 pixels (limit 268 Mpx)");
     free(file.data);
 
     how.compression = COMPRESSION_NONE;
@@ -414,7 +453,8 @@ static void bombs_are_refused_from_the_header(void **state) {
     file = encode(how);
     set_entry(file, TIFFTAG_TILEWIDTH, 16384);
     set_entry(file, TIFFTAG_TILELENGTH, 16384);
-    assert_refused(&fw_codec_tiff, file, (fw_limits){ 0 }, FW_TOO_LARGE, "has tiles of 16384 x 16384 pixels (268.4 MB)");
+    assert_refused(&fw_codec_tiff, file, (fw_limits){ 0 }, FW_TOO_LARGE,
+                   "has tiles of 16384 x 16384 pixels (268.4 MB)");
     free(file.data);
 }
 
@@ -422,7 +462,13 @@ static void a_file_that_is_cut_is_refused(void **state) {
     (void)state;
     const char *modes[] = { "w", "wb", "w8" };
     for (size_t m = 0; m < 3; m++) {
-        style how = { .width = 20, .height = 12, .bits = 8, .samples = 3, .photometric = PHOTOMETRIC_RGB, .rows = 4, .mode = modes[m] };
+        style how = { .width = 20,
+                      .height = 12,
+                      .bits = 8,
+                      .samples = 3,
+                      .photometric = PHOTOMETRIC_RGB,
+                      .rows = 4,
+                      .mode = modes[m] };
         bytes file = encode(how);
         assert_every_cut_is_refused(&fw_codec_tiff, file, 1);
         free(file.data);
@@ -431,11 +477,17 @@ static void a_file_that_is_cut_is_refused(void **state) {
 
 static void what_libtiff_only_warns_of_is_refused(void **state) {
     (void)state;
-    style how = { .width = 64, .height = 48, .bits = 8, .samples = 3, .photometric = PHOTOMETRIC_YCBCR, .compression = COMPRESSION_JPEG };
+    style how = { .width = 64,
+                  .height = 48,
+                  .bits = 8,
+                  .samples = 3,
+                  .photometric = PHOTOMETRIC_YCBCR,
+                  .compression = COMPRESSION_JPEG };
     bytes file = encode(how);
     const uint8_t *scan = memmem(file.data, file.size, "\xff\xda", 2);
     assert_non_null(scan);
-    memcpy(file.data + (scan - file.data) + 200, "\xff\xd9", 2); /* the strip's JPEG ends early, the rest would be grey */
+    memcpy(file.data + (scan - file.data) + 200, "\xff\xd9",
+           2); /* the strip's JPEG ends early, the rest would be grey */
     picture result = decode(&fw_codec_tiff, file);
     assert_int_equal(result.status, FW_BAD_INPUT);
     assert_non_null(strstr(result.cause, "damaged TIFF ("));
@@ -445,7 +497,12 @@ static void what_libtiff_only_warns_of_is_refused(void **state) {
 
 static void a_file_that_lacks_the_end_of_its_facts_is_refused(void **state) {
     (void)state;
-    style how = { .width = 20, .height = 12, .bits = 8, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .description = "cell culture, well 7" };
+    style how = { .width = 20,
+                  .height = 12,
+                  .bits = 8,
+                  .samples = 1,
+                  .photometric = PHOTOMETRIC_MINISBLACK,
+                  .description = "cell culture, well 7" };
     bytes file = encode(how);
     picture result = decode(&fw_codec_tiff, file);
     assert_image(&result, FW_MONO8, 20, 12);
@@ -458,10 +515,33 @@ static void a_file_that_lacks_the_end_of_its_facts_is_refused(void **state) {
 static void a_damaged_file_never_crashes(void **state) {
     (void)state;
     const style styles[] = {
-        { .width = 20, .height = 12, .bits = 8, .samples = 3, .photometric = PHOTOMETRIC_RGB, .rows = 4, .compression = COMPRESSION_LZW },
-        { .width = 20, .height = 12, .bits = 16, .samples = 2, .photometric = PHOTOMETRIC_MINISBLACK, .tile = 16, .separate = true },
-        { .width = 20, .height = 12, .bits = 8, .samples = 3, .photometric = PHOTOMETRIC_YCBCR, .compression = COMPRESSION_JPEG },
-        { .width = 20, .height = 12, .bits = 4, .samples = 1, .photometric = PHOTOMETRIC_PALETTE, .compression = COMPRESSION_PACKBITS, .mode = "wb8" },
+        { .width = 20,
+          .height = 12,
+          .bits = 8,
+          .samples = 3,
+          .photometric = PHOTOMETRIC_RGB,
+          .rows = 4,
+          .compression = COMPRESSION_LZW },
+        { .width = 20,
+          .height = 12,
+          .bits = 16,
+          .samples = 2,
+          .photometric = PHOTOMETRIC_MINISBLACK,
+          .tile = 16,
+          .separate = true },
+        { .width = 20,
+          .height = 12,
+          .bits = 8,
+          .samples = 3,
+          .photometric = PHOTOMETRIC_YCBCR,
+          .compression = COMPRESSION_JPEG },
+        { .width = 20,
+          .height = 12,
+          .bits = 4,
+          .samples = 1,
+          .photometric = PHOTOMETRIC_PALETTE,
+          .compression = COMPRESSION_PACKBITS,
+          .mode = "wb8" },
     };
     for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
         bytes file = encode(styles[i]);
@@ -473,7 +553,8 @@ static void a_damaged_file_never_crashes(void **state) {
 static void facts_travel_in_meta(void **state) {
     (void)state;
     memory file = { 0 };
-    TIFF *tiff = TIFFClientOpen("", "w", &file, read_memory, write_memory, seek_memory, close_memory, size_of_memory, NULL, NULL);
+    TIFF *tiff = TIFFClientOpen("", "w", &file, read_memory, write_memory, seek_memory, close_memory, size_of_memory,
+                                NULL, NULL);
     style how = { .width = 5, .height = 4, .bits = 12, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK };
     TIFFSetField(tiff, TIFFTAG_IMAGEDESCRIPTION, "stage 3");
     TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_LEFTBOT);
@@ -487,7 +568,10 @@ static void facts_travel_in_meta(void **state) {
     assert_int_equal(result.meta.count, 6);
     assert_true(has_small_int(&result.meta, "orientation", 8));
     assert_non_null(memmem(result.meta.packed, result.meta.size, "description\xa7stage 3", 19));
-    assert_non_null(memmem(result.meta.packed, result.meta.size, "resolution_unit\xa2" "cm", 18));
+    assert_non_null(memmem(result.meta.packed, result.meta.size,
+                           "resolution_unit\xa2"
+                           "cm",
+                           18));
     assert_non_null(memmem(result.meta.packed, result.meta.size, "maxval\xcd\x0f\xff", 9));
     assert_non_null(memmem(result.meta.packed, result.meta.size, "x_resolution", 12));
     drop(&result);
