@@ -66,7 +66,7 @@ class Transport(Protocol):
         """Seconds since there was a sender."""
 
     def raise_credit(self, credit: int) -> None:
-        """At least so many frames may be on their way here."""
+        """So many frames may be held at a time."""
 
     def close(self) -> None: ...
 
@@ -98,14 +98,13 @@ class PlainWorker:
 
     def __init__(self, url: Url, options: Options) -> None:
         self._options = options
-        self._credit = options.credit
         self._ends = Ends(options.streams, url.bind)
         self._warned = False
         self._link = Link(options.context, zmq.PULL, url, keys=options.keys, setup=self._set_up, follow=options.follow)
         self.pollables: list[Any] = [self._link.socket, self._link.monitor]
 
     def _set_up(self, made: zmq.Socket[bytes]) -> None:
-        made.rcvhwm = self._credit
+        made.rcvhwm = self._options.credit
 
     @property
     def address(self) -> str:
@@ -158,9 +157,8 @@ class PlainWorker:
         return self._link.absent(now)
 
     def raise_credit(self, credit: int) -> None:
-        if credit > self._credit:
-            self._credit = credit
-            self._link.socket.rcvhwm = credit
+        """A frame that was taken makes room for the next, however many are held. (And a high water mark must not
+        be raised while frames flow: libzmq 4.3 then no longer tells the sender's side of the pipe that there is room.)"""
 
     def close(self) -> None:
         self._link.close()
