@@ -1,7 +1,7 @@
 /* TIFF and BigTIFF, page by page.
  *
  * Grey of up to 8 bits is mono8 and of up to 16 mono16 (9 to 15 bits as stored, with "maxval" in meta), RGB with or without a
- * fourth sample rgb8 to rgba16, palettes, YCbCr, CMYK and Lab of 8 bits rgb8; all else, such as float32, is a plain array of
+ * fourth sample rgb8 to rgba16, palettes, YCbCr and CMYK of 8 bits rgb8; all else, such as float32, is a plain array of
  * (H, W) or (H, W, samples). White-is-zero is turned round in mono8 and mono16. Orientation is in meta, never applied.
  */
 #include "image/codec.h"
@@ -18,6 +18,7 @@
 #include "image/bytes.h"
 #include "image/tiff_pages.h"
 #include "image/tiff_rows.h"
+#include "wire/format.h"
 
 typedef struct reader {
     TIFF *tiff;
@@ -218,8 +219,6 @@ static bool needs_rgba(const reader *self) {
         return self->compression != COMPRESSION_JPEG || self->separate; /* else its JPEG codec does */
     case PHOTOMETRIC_SEPARATED:
         return self->samples == 4 && self->bits == 8;
-    case PHOTOMETRIC_CIELAB:
-        return self->samples == 3 && self->bits == 8;
     case PHOTOMETRIC_LOGL:
     case PHOTOMETRIC_LOGLUV:
         return true;
@@ -243,13 +242,9 @@ static fw_status choose_format(reader *self, fw_format *format) {
         return fw_fail(FW_UNSUPPORTED, "a TIFF of %u bits a sample, sample format %u; 1 to 16, 32 and 64 are read",
                        self->bits, self->sample_format);
 
-    static const size_t sizes[FW_DTYPE_COUNT] = {
-        [FW_U8] = 1,  [FW_I8] = 1,  [FW_U16] = 2, [FW_I16] = 2, [FW_F16] = 2, [FW_U32] = 4,  [FW_I32] = 4,
-        [FW_F32] = 4, [FW_U64] = 8, [FW_I64] = 8, [FW_F64] = 8, [FW_C64] = 8, [FW_C128] = 16
-    };
     self->rows.bits = self->bits;
-    self->rows.sample = sizes[dtype];
-    self->rows.number = dtype == FW_C64 || dtype == FW_C128 ? sizes[dtype] / 2 : sizes[dtype];
+    self->rows.sample = fw_dtype_size(dtype);
+    self->rows.number = dtype == FW_C64 || dtype == FW_C128 ? self->rows.sample / 2 : self->rows.sample;
     bool narrow = dtype == FW_U8, deep = dtype == FW_U16;
     switch (self->photometric) {
     case PHOTOMETRIC_PALETTE:
