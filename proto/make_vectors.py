@@ -126,6 +126,7 @@ def end(name: str, about: str, **changes: Any) -> None:
     fields = {**END, **changes}
     means = {
         "stream": "cam0", "kind": "end", "epoch": fields["epoch"], "time": fields.get("time", 0),
+        "meta": fields.get("meta", {}),
         **{key: fields.get(key, 0) for key in ("captured", "sent", "done", "dead", "dropped")},
         "streams": fields["streams"],
     }  # fmt: skip
@@ -211,7 +212,8 @@ def make_good() -> None:
     frame("header-64k", "as long as may be", header=pack({**FRAME, "later": bytes(fill)}))
 
     end("minimal", "the required keys alone")
-    end("full", "every key", time=TIME, captured=10, sent=9, done=0, dead=0, dropped=1, streams=[])
+    end("full", "every key", time=TIME, captured=10, sent=9, done=0, dead=0, dropped=1, meta={"files": 11}, streams=[])
+    end("padded", "a sender may make it long", meta={"pad": "\0" * 24576})
     end("leased", "what is done and dead, after leases", captured=10, done=7, dead=1, dropped=2)
     end("others-open", "the sender has more streams", streams=["cam1", "höhle"])
     end("streams-256", "as many as there may be", streams=[f"s{i}" for i in range(256)])
@@ -450,6 +452,7 @@ def make_bad_fields() -> None:
     for name, about, key, value in (
         ("epoch-missing", "required", "epoch", ...), ("captured-missing", "required", "captured", ...),
         ("captured-text", "an integer", "captured", "8"), ("dropped-negative", "from 0", "dropped", -1),
+        ("meta-list", "a map", "meta", []),
         ("streams-missing", "required", "streams", ...), ("streams-map", "a list", "streams", {}),
         ("streams-integers", "names", "streams", [1]), ("streams-control", "names", "streams", ["a\n"]),
         ("streams-257", "at most 256", "streams", ["a"] * 257),

@@ -173,6 +173,8 @@ def _fields(header: Header) -> dict[str, Any]:
             fields["time"] = header.time
         for key in ("captured", "sent", "done", "dead", "dropped"):
             fields[key] = getattr(header, key)
+        if header.meta:
+            fields["meta"] = header.meta
         fields["streams"] = header.streams
         return fields
     fields["seq"] = header.seq
@@ -246,6 +248,13 @@ def _text(fields: dict[str, Any], key: str, default: str | None = None, most: in
     return value
 
 
+def _meta(fields: dict[str, Any]) -> dict[Any, Any]:
+    meta = fields.get("meta", {})
+    if type(meta) is not dict:
+        raise _wrong(fields, "meta", "a map")
+    return meta
+
+
 def _shape(fields: dict[str, Any]) -> tuple[int, ...]:
     shape = fields.get("shape")
     if type(shape) is list:
@@ -308,11 +317,6 @@ def _read_frame(fields: dict[str, Any]) -> Header:
 
 
 def _read_common(fields: dict[str, Any], kind: str) -> Header:
-    meta = fields.get("meta")
-    if meta is None and "meta" not in fields:
-        meta = {}
-    elif type(meta) is not dict:
-        raise _wrong(fields, "meta", "a map")
     return Header(
         kind,
         _uint(fields, "epoch"),
@@ -320,7 +324,7 @@ def _read_common(fields: dict[str, Any], kind: str) -> Header:
         item=_text(fields, "item", "", ITEM_MAX),
         time=_int(fields, "time"),
         monotonic=_int(fields, "monotonic"),
-        meta=meta,
+        meta=_meta(fields),
     )
 
 
@@ -367,6 +371,7 @@ def _read_arrays(fields: dict[str, Any]) -> list[tuple[str, str, tuple[int, ...]
 
 def _read_end(fields: dict[str, Any]) -> Header:
     header = Header("end", _uint(fields, "epoch"), time=_int(fields, "time"), captured=_uint(fields, "captured"))
+    header.meta = _meta(fields)
     header.sent = _uint(fields, "sent", 0)
     header.done = _uint(fields, "done", 0)
     header.dead = _uint(fields, "dead", 0)

@@ -44,7 +44,7 @@ typedef struct fw_header {
     fw_format format; /* a result that does not say it: dtype FW_DTYPE_NONE. Unpacked: size is that of the raw pixels,
                             or 0 for other encodings until fw_message_check() has seen the payload */
     fw_span format_name; /* a pixel format that this version does not know: the frame is a plain array then */
-    fw_span meta;        /* packed pairs, without the map's head */
+    fw_span meta;        /* packed pairs, without the map's head; `end` may have some, too */
     uint32_t meta_count;
 
     /* result */

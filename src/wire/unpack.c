@@ -190,6 +190,13 @@ static fw_status check_geometry(unpacking *self, const geometry_text *text) {
     return FW_OK;
 }
 
+static fw_status take_meta(unpacking *self) {
+    fw_header *header = self->header;
+    if (!self->values[FW_KEY_META])
+        return FW_OK;
+    return take_container(self, FW_KEY_META, FW_TOKEN_MAP, UINT32_MAX, &header->meta_count, &header->meta);
+}
+
 /* What frames say and results repeat. */
 static fw_status take_frame_keys(unpacking *self) {
     fw_header *header = self->header;
@@ -202,9 +209,7 @@ static fw_status take_frame_keys(unpacking *self) {
         status = take_int(self, FW_KEY_TIME, &header->time);
     if (!status)
         status = take_int(self, FW_KEY_MONOTONIC, &header->monotonic);
-    if (!status && self->values[FW_KEY_META])
-        status = take_container(self, FW_KEY_META, FW_TOKEN_MAP, UINT32_MAX, &header->meta_count, &header->meta);
-    return status;
+    return status ? status : take_meta(self);
 }
 
 static fw_status take_frame(unpacking *self) {
@@ -320,6 +325,8 @@ static fw_status take_end(unpacking *self) {
     fw_status status = take_uint(self, FW_KEY_EPOCH, true, 0, UINT64_MAX, &header->epoch);
     if (!status)
         status = take_int(self, FW_KEY_TIME, &header->time);
+    if (!status)
+        status = take_meta(self);
     if (!status)
         status = take_uint(self, FW_KEY_CAPTURED, true, 0, UINT64_MAX, &header->captured);
     if (!status)

@@ -57,7 +57,8 @@ def describe(parts: Sequence[bytes]) -> dict[str, Any]:
         }
     elif header.kind == "end":
         keys = ("epoch", "time", "captured", "sent", "done", "dead", "dropped")
-        means |= {key: getattr(header, key) for key in keys} | {"streams": list(header.streams)}
+        means |= {key: getattr(header, key) for key in keys}
+        means |= {"meta": to_json(header.meta)[0], "streams": list(header.streams)}
     return means
 
 

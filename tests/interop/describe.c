@@ -76,11 +76,13 @@ static void add_result(fw_text *out, const fw_part *parts, const fw_header *head
 }
 
 static void add_end(fw_text *out, const fw_header *header) {
+    uint64_t nulls = 0;
+    fw_text_format(out, ",\"epoch\":%" PRIu64 ",\"time\":%" PRId64 ",\"meta\":", header->epoch, header->time);
+    fw_json_meta(out, header->meta, header->meta_count, &nulls);
     fw_text_format(out,
-                   ",\"epoch\":%" PRIu64 ",\"time\":%" PRId64 ",\"captured\":%" PRIu64 ",\"sent\":%" PRIu64
-                   ",\"done\":%" PRIu64 ",\"dead\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"streams\":[",
-                   header->epoch, header->time, header->captured, header->sent, header->done, header->dead,
-                   header->dropped);
+                   ",\"captured\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"done\":%" PRIu64 ",\"dead\":%" PRIu64
+                   ",\"dropped\":%" PRIu64 ",\"streams\":[",
+                   header->captured, header->sent, header->done, header->dead, header->dropped);
     fw_span list = header->streams, name;
     for (bool first = true; fw_stream_next(&list, &name); first = false) {
         fw_text_format(out, "%s", first ? "" : ",");

@@ -86,6 +86,7 @@ def geometries(draw: st.DrawFn) -> dict[str, Any]:
     return {"shape": (height, width, channels)[: 3 if channels else 2], "dtype": dtype, "format": name}
 
 
+metas = st.dictionaries(text, header_values, max_size=5)
 commons = st.fixed_dictionaries(
     {
         "epoch": uint64,
@@ -94,7 +95,7 @@ commons = st.fixed_dictionaries(
         "time": int64,
         "monotonic": int64,
         "encoding": st.sampled_from(["raw", "jpeg", "png", "tiff"]),
-        "meta": st.dictionaries(text, header_values, max_size=5),
+        "meta": metas,
     }
 )
 
@@ -149,10 +150,10 @@ def test_results(
 
 
 @few
-@given(counts=st.tuples(*[uint64] * 6), time=int64, streams=st.lists(names, max_size=5))
-def test_ends(tool: Tool, counts: tuple[int, ...], time: int, streams: list[str]) -> None:
+@given(counts=st.tuples(*[uint64] * 6), time=int64, streams=st.lists(names, max_size=5), meta=metas)
+def test_ends(tool: Tool, counts: tuple[int, ...], time: int, streams: list[str], meta: dict[str, Any]) -> None:
     keys = ("epoch", "captured", "sent", "done", "dead", "dropped")
-    header = Header("end", **dict(zip(keys, counts, strict=True)), time=time, streams=tuple(streams))
+    header = Header("end", **dict(zip(keys, counts, strict=True)), time=time, meta=meta, streams=tuple(streams))
     assert_understood(tool, header, [b"cam0"])
 
 
