@@ -145,6 +145,10 @@ bool fw_output_tend(fw_output *self, const char *stream) {
     return came;
 }
 
+bool fw_output_takes(fw_output *self) {
+    return !self->push || (events(self) & ZMQ_POLLOUT) != 0;
+}
+
 bool fw_output_wants_tending(fw_output *self) {
     return !self->push && (events(self) & ZMQ_POLLIN) != 0;
 }

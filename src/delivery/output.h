@@ -35,6 +35,9 @@ typedef struct fw_packed {
 fw_status fw_output_open(void *context, const fw_url *url, const fw_security *security, int wake_fd,
                          fw_output **self_p);
 
+/* Would a frame be taken now? Asked before it is packed. */
+bool fw_output_takes(fw_output *self);
+
 /* Hand a frame to libzmq without a copy: a reference to its slot goes along. false: nobody can take it now (push). */
 bool fw_output_send(fw_output *self, const fw_packed *packed, fw_frame *frame);
 

@@ -42,7 +42,7 @@ static bool may_pin(fw_sender *self, const fw_output *output, const fw_frame *fr
 
 void fw_sender_pump(fw_sender *self) {
     bool moved = false;
-    while (self->head != NULL && self->broken == FW_OK) {
+    while (self->head != NULL && self->broken == FW_OK && fw_output_takes(self->outputs[0])) {
         fw_frame *frame = self->head;
         frame->header.item = (fw_span){ frame->item, frame->item != NULL ? strlen(frame->item) : 0 };
         frame->header.meta = (fw_span){ (const char *)frame->meta.packed, frame->meta.size };
