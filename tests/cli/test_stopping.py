@@ -46,14 +46,19 @@ def test_a_signal_while_nobody_is_there_ends_it(start: Start) -> None:
 
 
 def test_frames_that_nobody_takes_in_the_drain_time_are_in_flight_and_exit_3(start: Start) -> None:
-    sending = start("send", "test:noise?size=1024x1024", *PUSH, "--drain", "300ms", "--summary", "-")
+    # Frames larger than what the kernel buffers: a receiver that stops reading holds four at most.
+    sending = start(
+        *("send", "test:bars?size=2400x2400&count=8", *PUSH),
+        *("--queue", 8, "--drain", "300ms", "--metrics", "127.0.0.1:0", "--summary", "-"),
+    )
     with Receiver(sending.url, queue=1) as receiver:
         receiver.receive()
+        wait_until(lambda: "\nframewire_frames_captured_total 8\n" in sending.metrics, "all frames being captured")
         sending.signal()
         assert sending.wait() == 3
     account = json.loads(sending.stdout)
-    assert account["in_flight"] > 0
-    assert account["captured"] == account["sent"] + account["dropped"] + account["in_flight"]
+    assert account["in_flight"] >= 4
+    assert account["captured"] == account["sent"] + account["dropped"] + account["in_flight"] == 8
     assert "still in flight" in sending.stderr
 
 

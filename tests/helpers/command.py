@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from urllib.request import urlopen
 
 PATIENCE = 60.0
 """Seconds that no condition may take, even on a busy machine: long enough never to be the reason."""
@@ -61,6 +62,7 @@ class Running:
         *,
         ready: bool | None = None,
         env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
         stdout: int | None = None,
         stderr: int | None = None,
         cwd: Path | None = None,
@@ -73,7 +75,7 @@ class Running:
         with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
             self.process = subprocess.Popen(
                 words,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=out if stdout is None else stdout,
                 stderr=err if stderr is None else stderr,
                 env={**os.environ, **env} if env else None,
@@ -103,6 +105,13 @@ class Running:
         """Wait until stderr holds this text."""
         wait_until(lambda: text in self.stderr or self.process.poll() is not None, f"{text!r} on stderr", timeout)
         assert text in self.stderr, self.stderr
+
+    @property
+    def metrics(self) -> str:
+        """What /metrics says now; needs --metrics."""
+        self.says("/metrics\n")
+        with urlopen(self.stderr.split("metrics at ")[1].split()[0]) as answer:
+            return str(answer.read(), "utf-8")
 
     def signal(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
