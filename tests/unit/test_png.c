@@ -14,8 +14,15 @@ typedef struct style {
 
 /* spng encodes no interlaced rows by itself, so raw rows go in as they stand in the file, behind a stored zlib stream. */
 static void put(bytes *file, const void *data, size_t size) {
-    file->data = realloc(file->data, file->size + size);
-    assert_non_null(file->data);
+    size_t room = 64; /* always the next power of two, so that a row at a time costs no copy each */
+    while (room < file->size)
+        room *= 2;
+    if (!file->data || file->size + size > room) {
+        while (room < file->size + size)
+            room *= 2;
+        file->data = realloc(file->data, room);
+        assert_non_null(file->data);
+    }
     memcpy(file->data + file->size, data, size);
     file->size += size;
 }
