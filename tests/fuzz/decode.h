@@ -27,11 +27,12 @@ static inline void decode_page(const fw_codec *codec, const uint8_t *data, size_
 static inline int decode_all(const fw_codec *codec, const uint8_t *data, size_t size) {
     if (!codec->knows(data, size))
         return 0;
+    fw_image file = { .codec = codec, .bytes = data, .size = size };
     uint64_t *offsets;
     size_t count;
     if (!codec->pages) {
         decode_page(codec, data, size, 0);
-    } else if (codec->pages(data, size, &offsets, &count) == FW_OK) {
+    } else if (codec->pages(&file, &offsets, &count) == FW_OK) {
         MUST(count > 0);
         for (size_t i = 0; i < count && i < 3; i++)
             decode_page(codec, data, size, offsets[i]);
