@@ -122,28 +122,28 @@ verb_fuzz() {
 
 fuzz() {
     local seconds=$1 status=0 target
-    CC=clang meson_in "$build/fuzz" -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false
-    export seconds folder build
+    CC=clang meson_in "$build/fuzz" -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false || return 1
+    export seconds folder build UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
     export -f check fuzz_one
     # shellcheck disable=SC2016 # expanded by the inner shell
     for target in "$build"/fuzz/tests/fuzz/fuzz_*; do
-        [ -x "$target" ] && [ -f "$target" ] && echo "$target"
+        if [ -x "$target" ] && [ -f "$target" ]; then echo "$target"; fi
     done | xargs -P "$jobs" -I {} bash -c 'check "${1##*/}" fuzz_one "$1"' - {} || status=1
     return $status
 }
 
-# fuzz_one TARGET: a crash, a leak, a hang or 1 GiB is a failure; what was found is kept in build/fuzz/found.
+# fuzz_one TARGET: a crash, a leak, a hang or 1 GiB is a failure; the input that did it is kept in build/fuzz/found.
 fuzz_one() {
-    local name corpus
-    name=$(basename "$1")
-    corpus=$build/fuzz/corpus/$name
-    mkdir -p "$corpus" "$build/fuzz/found"
-    local seeds=() from
-    for from in tests/fuzz/{seeds,found} "$build/fuzz/tests/fuzz/seeds"; do # the last are made by the build
-        [ ! -d "$from/${name#fuzz_}" ] || seeds+=("$from/${name#fuzz_}")
+    local name=${1##*/fuzz_} corpora=() each
+    mkdir -p "$build/fuzz/corpus/$name" "$build/fuzz/found"
+    for each in "$build/fuzz/corpus/$name" "$build/fuzz/tests/fuzz/seeds/$name" tests/fuzz/{seeds,found}/"$name"; do
+        [ ! -d "$each" ] || corpora+=("$each")
     done
-    "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
-        -artifact_prefix="$build/fuzz/found/$name-" "$corpus" "${seeds[@]}"
+    "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+        -artifact_prefix="$build/fuzz/found/$name-" "${corpora[@]}" >"$folder/$name.log" 2>&1 &&
+        awk -v name="$name" '/number_of_executed_units/ { print name ": " $2 " inputs" }' "$folder/$name.log" && return
+    grep -v '^#[0-9]' "$folder/$name.log" | tail -40
+    return 1
 }
 
 part_lint() { lint; }
