@@ -97,6 +97,7 @@ static fw_status encode(fw_pipeline *self, fw_frame **frame_p, uint8_t *bytes, s
     if (status != FW_OK)
         return status;
     memcpy(encoded->data, bytes, size);
+    encoded->slot->left_by = 0; /* what a test source drew there is gone */
     encoded->header.time = raw->header.time;
     encoded->header.monotonic = raw->header.monotonic;
     encoded->meta = raw->meta;
