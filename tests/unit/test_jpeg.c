@@ -279,6 +279,10 @@ static void other_kinds_of_jpeg_are_named(void **state) {
         }
     assert_refused(&fw_codec_jpeg, file, (fw_limits){ 0 }, FW_UNSUPPORTED, "a kind of JPEG that is not read");
     free(file.data);
+
+    file = encode((style){ 8, 8, 2, JCS_UNKNOWN, JCS_UNKNOWN });
+    assert_refused(&fw_codec_jpeg, file, (fw_limits){ 0 }, FW_UNSUPPORTED, "a JPEG of 2 components");
+    free(file.data);
 }
 
 static void what_is_compressed_can_be_decoded(void **state) {

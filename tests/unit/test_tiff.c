@@ -550,6 +550,49 @@ static void a_damaged_file_never_crashes(void **state) {
     }
 }
 
+static void high_dynamic_range_becomes_rgb8(void **state) {
+    (void)state;
+    memory file = { 0 };
+    TIFF *tiff = TIFFClientOpen("", "w", &file, read_memory, write_memory, seek_memory, close_memory, size_of_memory,
+                                NULL, NULL);
+    TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, 8);
+    TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, 4);
+    TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, 3);
+    TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, 32);
+    TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_IEEEFP);
+    TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_LOGLUV);
+    TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_SGILOG);
+    TIFFSetField(tiff, TIFFTAG_SGILOGDATAFMT, SGILOGDATAFMT_FLOAT);
+    TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, 4);
+    float xyz[8 * 4 * 3];
+    for (int i = 0; i < 96; i++)
+        xyz[i] = i < 48 ? 0.5f : 0.0f; /* grey, then black */
+    assert_true(TIFFWriteEncodedStrip(tiff, 0, xyz, sizeof xyz) > 0);
+    TIFFClose(tiff);
+    picture result = decode(&fw_codec_tiff, file.file);
+    assert_image(&result, FW_RGB8, 8, 4);
+    assert_in_range(result.pixels[0], 100, 255);
+    assert_int_equal(result.pixels[95], 0);
+    drop(&result);
+    free(file.file.data);
+}
+
+static void complex_numbers_are_a_plain_array(void **state) {
+    (void)state;
+    style how = { .width = 4, .height = 2, .bits = 64, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .format = SAMPLEFORMAT_IEEEFP };
+    bytes file = encode(how);
+    set_entry(file, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_COMPLEXIEEEFP);
+    picture result = decode(&fw_codec_tiff, file);
+    assert_int_equal(result.status, FW_OK);
+    assert_int_equal(result.format.dtype, FW_C64);
+    assert_int_equal(result.format.size, 4 * 2 * 8);
+    drop(&result);
+    set_entry(file, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_COMPLEXINT);
+    assert_refused(&fw_codec_tiff, file, (fw_limits){ 0 }, FW_UNSUPPORTED, "sample format 5");
+    free(file.data);
+}
+
 static void facts_travel_in_meta(void **state) {
     (void)state;
     memory file = { 0 };
@@ -613,6 +656,8 @@ int main(void) {
         cmocka_unit_test(what_libtiff_only_warns_of_is_refused),
         cmocka_unit_test(a_file_that_lacks_the_end_of_its_facts_is_refused),
         cmocka_unit_test(a_damaged_file_never_crashes),
+        cmocka_unit_test(high_dynamic_range_becomes_rgb8),
+        cmocka_unit_test(complex_numbers_are_a_plain_array),
         cmocka_unit_test(facts_travel_in_meta),
         cmocka_unit_test(what_no_format_holds_is_refused),
     };
