@@ -118,6 +118,20 @@ static void rules_differ_for_headers_and_values(void **state) {
     assert_false(skips("\x81\x90\x01", 3, 2, FW_VALUE_RULES));
 }
 
+static void a_bad_byte_is_found_wherever_it_stands(void **state) {
+    (void)state;
+    for (size_t size = 1; size < 20; size++) {
+        char text[21] = { (char)(0xa0 | size) };
+        memset(text + 1, 'a', size);
+        assert_true(skips(text, 1 + size, 0, FW_HEADER_RULES));
+        for (size_t at = 1; at <= size; at++) {
+            text[at] = (char)0x80;
+            assert_false(skips(text, 1 + size, 0, FW_HEADER_RULES));
+            text[at] = 'a';
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_of_every_width_read_back),
@@ -125,6 +139,7 @@ int main(void) {
         cmocka_unit_test(a_full_writer_stays_full),
         cmocka_unit_test(counts_are_checked_against_the_bytes_left),
         cmocka_unit_test(rules_differ_for_headers_and_values),
+        cmocka_unit_test(a_bad_byte_is_found_wherever_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
