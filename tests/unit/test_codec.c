@@ -34,7 +34,9 @@ static void what_is_no_image_is_named_where_it_can_be(void **state) {
         { "hello, world", 12, "not an image by its first bytes" },
         { "GIF89a..........", 16, "a GIF file; JPEG" },
         { "RIFF\1\2\3\4WEBPVP8 ", 16, "a WebP file; JPEG" },
-        { "\0\0\0\x18" "ftypheic\0\0\0\0", 16, "a HEIF or AVIF file" },
+        { "\0\0\0\x18"
+          "ftypheic\0\0\0\0",
+          16, "a HEIF or AVIF file" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_null(codec_of(cases[i].head, cases[i].size));
@@ -45,7 +47,8 @@ static void what_is_no_image_is_named_where_it_can_be(void **state) {
 
 static void extensions_tell_what_to_list(void **state) {
     (void)state;
-    const char *const images[] = { "a.jpg", "A.JPEG", "dir.x/b.Tif", "c.tar.png", "d.ppm", "d.npy", "x.ome.tiff", "./e.pgm" };
+    const char *const images[] = { "a.jpg", "A.JPEG", "dir.x/b.Tif", "c.tar.png",
+                                   "d.ppm", "d.npy",  "x.ome.tiff",  "./e.pgm" };
     const char *const others[] = { "a", "a.txt", ".jpg", "dir.jpg/readme", "jpg", "a.jpg~", "a.", "dir/.png", "" };
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
         assert_true(fw_codec_has_extension(images[i]));

@@ -122,7 +122,8 @@ static void a_file_that_is_cut_is_refused(void **state) {
     bytes file = colour(640, 480);
     assert_true(file.size > 9000);
     file.size = 8700;
-    assert_refused(&fw_codec_jpeg, file, (fw_limits){ 0 }, FW_BAD_INPUT, "the file ends after 8 KB, in the middle of the image");
+    assert_refused(&fw_codec_jpeg, file, (fw_limits){ 0 }, FW_BAD_INPUT,
+                   "the file ends after 8 KB, in the middle of the image");
     free(file.data);
 }
 
@@ -181,8 +182,10 @@ static void limits_are_checked_before_decoding(void **state) {
     picture result = decode_page(&fw_codec_jpeg, file, (fw_limits){ .pixels = 64 * 48 }, 0);
     assert_image(&result, FW_RGB8, 64, 48);
     drop(&result);
-    assert_refused(&fw_codec_jpeg, file, (fw_limits){ .pixels = 64 * 48 - 1 }, FW_TOO_LARGE, "claims 64 x 48 pixels (limit 3071 px)");
-    assert_refused(&fw_codec_jpeg, file, (fw_limits){ .bytes = 64 * 48 * 3 - 1 }, FW_TOO_LARGE, "takes 9 KB decoded (limit 9 KB)");
+    assert_refused(&fw_codec_jpeg, file, (fw_limits){ .pixels = 64 * 48 - 1 }, FW_TOO_LARGE,
+                   "claims 64 x 48 pixels (limit 3071 px)");
+    assert_refused(&fw_codec_jpeg, file, (fw_limits){ .bytes = 64 * 48 * 3 - 1 }, FW_TOO_LARGE,
+                   "takes 9 KB decoded (limit 9 KB)");
     free(file.data);
 }
 
@@ -239,7 +242,8 @@ static bytes with_exif(const uint8_t *tiff, size_t size) {
 
 static void orientation_travels_in_meta(void **state) {
     (void)state;
-    static const uint8_t little[] = "II*\0\x08\0\0\0\x02\0\x0f\x01\x02\0\x04\0\0\0abc\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0";
+    static const uint8_t little[] =
+        "II*\0\x08\0\0\0\x02\0\x0f\x01\x02\0\x04\0\0\0abc\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0";
     static const uint8_t big[] = "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0";
     bytes file = with_exif(little, sizeof little);
     picture result = decode(&fw_codec_jpeg, file);
@@ -298,7 +302,8 @@ static void what_is_compressed_can_be_decoded(void **state) {
         uint8_t *pixels = malloc(format.size);
         for (size_t at = 0; at < format.size; at++) {
             unsigned c = (unsigned)(at % kinds[i].channels), channel = c == 3 ? 3 : kinds[i].red == 2 ? 2 - c : c;
-            pixels[at] = smooth((uint32_t)(at / kinds[i].channels % 53), (uint32_t)(at / kinds[i].channels / 53), channel);
+            pixels[at] =
+                smooth((uint32_t)(at / kinds[i].channels % 53), (uint32_t)(at / kinds[i].channels / 53), channel);
         }
         size_t room = fw_jpeg_bound(&format), size = 0;
         uint8_t *out = malloc(room);

@@ -61,10 +61,10 @@ static void every_type_is_read(void **state) {
         fw_dtype dtype;
         size_t size;
     } types[] = {
-        { "|b1", FW_BOOL, 1 }, { "|u1", FW_U8, 1 },   { "|i1", FW_I8, 1 },   { "<u2", FW_U16, 2 },
-        { "<i2", FW_I16, 2 },  { "<u4", FW_U32, 4 },  { "<i4", FW_I32, 4 },  { "<u8", FW_U64, 8 },
-        { "<i8", FW_I64, 8 },  { "<f2", FW_F16, 2 },  { "<f4", FW_F32, 4 },  { "<f8", FW_F64, 8 },
-        { "<c8", FW_C64, 8 },  { "<c16", FW_C128, 16 }, { "u1", FW_U8, 1 },  { "=f4", FW_F32, 4 },
+        { "|b1", FW_BOOL, 1 }, { "|u1", FW_U8, 1 },     { "|i1", FW_I8, 1 },  { "<u2", FW_U16, 2 },
+        { "<i2", FW_I16, 2 },  { "<u4", FW_U32, 4 },    { "<i4", FW_I32, 4 }, { "<u8", FW_U64, 8 },
+        { "<i8", FW_I64, 8 },  { "<f2", FW_F16, 2 },    { "<f4", FW_F32, 4 }, { "<f8", FW_F64, 8 },
+        { "<c8", FW_C64, 8 },  { "<c16", FW_C128, 16 }, { "u1", FW_U8, 1 },   { "=f4", FW_F32, 4 },
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         char dict[96];
@@ -117,17 +117,20 @@ static void what_is_no_array_of_numbers_is_refused(void **state) {
         { "{'descr': 3, 'fortran_order': False, 'shape': (1,)}", FW_BAD_INPUT, "its descr is not a type" },
         { "{'descr': '|u1', 'fortran_order': False, 'shape': ()}", FW_UNSUPPORTED, "an array without dimensions" },
         { "{'descr': '|u1', 'fortran_order': False, 'shape': (0,)}", FW_BAD_INPUT, "no elements" },
-        { "{'descr': '|u1', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", FW_UNSUPPORTED, "more than 8 dimensions" },
+        { "{'descr': '|u1', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", FW_UNSUPPORTED,
+          "more than 8 dimensions" },
         { "{'descr': '|u1', 'fortran_order': False, 'shape': (-1,)}", FW_BAD_INPUT, "not made of numbers" },
         { "{'descr': '|u1', 'fortran_order': False, 'shape': (1 1)}", FW_BAD_INPUT, "does not end" },
         { "{'descr': '|u1', 'fortran_order': False, 'shape': 4}", FW_BAD_INPUT, "not a tuple" },
         { "{'descr': '|u1', 'fortran_order': Maybe, 'shape': (1,)}", FW_BAD_INPUT, "it needs descr" },
         { "{'descr': '|u1', 'fortran_order': False}", FW_BAD_INPUT, "it needs descr" },
         { "{'descr': '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", FW_BAD_INPUT, "it needs descr" },
-        { "{'descr': '|u1', 'fortran_order': False, 'shape': (18446744073709551616,)}", FW_BAD_INPUT, "not made of numbers" },
+        { "{'descr': '|u1', 'fortran_order': False, 'shape': (18446744073709551616,)}", FW_BAD_INPUT,
+          "not made of numbers" },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", FW_BAD_INPUT, "2^63" },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (65536, 65536)}", FW_TOO_LARGE, "decoded (limit 4.3 GB)" },
-        { "{'descr': '|u1', 'fortran_order': False, 'shape': (65536, 65536)}", FW_TOO_LARGE, "claims 65536 x 65536 pixels" },
+        { "{'descr': '|u1', 'fortran_order': False, 'shape': (65536, 65536)}", FW_TOO_LARGE,
+          "claims 65536 x 65536 pixels" },
         { "", FW_BAD_INPUT, "it needs descr" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -143,7 +146,8 @@ static void what_is_no_array_of_numbers_is_refused(void **state) {
 static void a_file_that_is_cut_is_refused(void **state) {
     (void)state;
     for (int version = 1; version <= 3; version++) {
-        bytes file = npy(version, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }\n", "0123456789abcdef", 16);
+        bytes file =
+            npy(version, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }\n", "0123456789abcdef", 16);
         assert_every_cut_is_refused(&fw_codec_npy, file, 1);
         damage_everywhere(&fw_codec_npy, file, 1);
         free(file.data);

@@ -68,8 +68,19 @@ static bytes encode(style how, const uint8_t *pixels, size_t stride) {
             put_row(&rows, &how, pixels + y * stride, x, xs);
     }
     put(&file, "\x89PNG\r\n\x1a\n", 8);
-    uint8_t header[13] = { 0, 0, (uint8_t)(how.width >> 8), (uint8_t)how.width, 0, 0, (uint8_t)(how.height >> 8),
-                           (uint8_t)how.height, how.depth, how.type, 0, 0, how.interlaced };
+    uint8_t header[13] = { 0,
+                           0,
+                           (uint8_t)(how.width >> 8),
+                           (uint8_t)how.width,
+                           0,
+                           0,
+                           (uint8_t)(how.height >> 8),
+                           (uint8_t)how.height,
+                           how.depth,
+                           how.type,
+                           0,
+                           0,
+                           how.interlaced };
     put_chunk(&file, "IHDR", header, sizeof header);
     if (how.type == 3) {
         uint8_t palette[768], alpha[256];
@@ -248,7 +259,8 @@ static void texts_that_unpack_to_gigabytes_are_refused(void **state) {
 static void limits_are_checked_before_decoding(void **state) {
     (void)state;
     bytes file = small(false);
-    assert_refused(&fw_codec_png, file, (fw_limits){ .pixels = 299 }, FW_TOO_LARGE, "claims 20 x 15 pixels (limit 299 px)");
+    assert_refused(&fw_codec_png, file, (fw_limits){ .pixels = 299 }, FW_TOO_LARGE,
+                   "claims 20 x 15 pixels (limit 299 px)");
     assert_refused(&fw_codec_png, file, (fw_limits){ .bytes = 899 }, FW_TOO_LARGE, "takes 900 bytes decoded");
     free(file.data);
 }

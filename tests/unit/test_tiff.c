@@ -580,7 +580,12 @@ static void high_dynamic_range_becomes_rgb8(void **state) {
 
 static void complex_numbers_are_a_plain_array(void **state) {
     (void)state;
-    style how = { .width = 4, .height = 2, .bits = 64, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .format = SAMPLEFORMAT_IEEEFP };
+    style how = { .width = 4,
+                  .height = 2,
+                  .bits = 64,
+                  .samples = 1,
+                  .photometric = PHOTOMETRIC_MINISBLACK,
+                  .format = SAMPLEFORMAT_IEEEFP };
     bytes file = encode(how);
     set_entry(file, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_COMPLEXIEEEFP);
     picture result = decode(&fw_codec_tiff, file);
