@@ -208,8 +208,11 @@ static bool connects(const struct texts *asked, const char *url) {
 
 static void say_where(const struct values *values, fw_pipeline *pipeline) {
     const char *url;
-    for (size_t i = 0; (url = fw_sender_url(fw_pipeline_sender(pipeline), i)); i++)
-        say("%s %s", connects(&values->to, url) ? "connecting to" : "listening on", url);
+    for (size_t i = 0; (url = fw_sender_url(fw_pipeline_sender(pipeline), i)); i++) {
+        bool results = values->collect && !fw_sender_url(fw_pipeline_sender(pipeline), i + 1);
+        say("%s %s%s", connects(&values->to, url) ? "connecting to" : "listening on", url,
+            results ? " for results" : "");
+    }
 }
 
 static void fill(fw_pipeline_options *out, struct values *values) {
