@@ -23,7 +23,9 @@ static void *wait_for_signals(void *arg) {
 bool signals_start(void) {
     static sigset_t set;
     pthread_t thread;
-    signal(SIGPIPE, SIG_IGN); /* a reader of stdout that went away is a write error, and is said */
+    /* A reader of stdout that went away and a file beyond the limit (ulimit -f) are write errors, and are said. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
