@@ -107,8 +107,8 @@ class Intake:
 
     # Frames
 
-    def _take(self) -> Frame | None:
-        """What is there now. Raises BadMessage, and Closed at the end."""
+    def _take(self, wait: bool = False) -> Frame | None:
+        """What is there now; with `wait`, what comes very soon too. Raises BadMessage, and Closed at the end."""
         if os.getpid() != self._pid:
             raise Error("this receiver was opened before a fork; open one in each process that receives")
         if self._closed:
@@ -118,7 +118,7 @@ class Intake:
         transports = self._transports
         for _ in transports:
             self._turn = (self._turn + 1) % len(transports)
-            event = transports[self._turn].take()
+            event = transports[self._turn].take(wait)
             if event is None:
                 continue
             if isinstance(event, BadMessage):

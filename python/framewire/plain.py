@@ -23,6 +23,7 @@ from .results import Results
 from .stats import Stats
 from .url import Url
 
+BRIEFLY = 50  # ms
 _FOREVER = 3600.0
 _PARTS_MAX = 4  # a frame has three; what is beyond is refused by its number
 
@@ -56,8 +57,8 @@ class Transport(Protocol):
     def pollables(self) -> list[Any]:
         """What becomes readable when `take` or `watch` has something to do. A new list when it changes."""
 
-    def take(self) -> Frame | BadMessage | None:
-        """What came next, without waiting; None: nothing."""
+    def take(self, wait: bool = False) -> Frame | BadMessage | None:
+        """What came next; None: nothing. With `wait` it may look for up to BRIEFLY ms, where that is cheaper."""
 
     def watch(self, now: float) -> float:
         """Look after the connection, when there is nothing to take. Returns when to call it again."""
@@ -105,6 +106,7 @@ class PlainWorker:
 
     def _set_up(self, made: zmq.Socket[bytes]) -> None:
         made.rcvhwm = self._options.credit
+        made.rcvtimeo = BRIEFLY
 
     @property
     def address(self) -> str:
@@ -114,11 +116,11 @@ class PlainWorker:
     def over(self) -> bool:
         return self._ends.over and not self._options.follow
 
-    def take(self) -> Frame | BadMessage | None:
+    def take(self, wait: bool = False) -> Frame | BadMessage | None:
         link, options = self._link, self._options
         while True:
             try:
-                stream, header, payload = receive(link.socket)
+                stream, header, payload = receive(link.socket, 0 if wait else zmq.NOBLOCK)
             except zmq.Again:
                 return None
             except BadMessage as bad:
@@ -157,8 +159,10 @@ class PlainWorker:
         return self._link.absent(now)
 
     def raise_credit(self, credit: int) -> None:
-        """A frame that was taken makes room for the next, however many are held. (And a high water mark must not
-        be raised while frames flow: libzmq 4.3 then no longer tells the sender's side of the pipe that there is room.)"""
+        """A frame that was taken makes room for the next, however many are held.
+
+        The high water mark stays as it is: raised while frames flow, libzmq 4.3 stalls the pipe.
+        """
 
     def close(self) -> None:
         self._link.close()
@@ -193,7 +197,7 @@ class PlainObserver:
     def over(self) -> bool:
         return self._ends.over and not self._options.follow
 
-    def take(self) -> Frame | BadMessage | None:
+    def take(self, wait: bool = False) -> Frame | BadMessage | None:
         while (item := self._mailbox.take()) is not None:
             if isinstance(item, Frame):
                 self._ends.on_frame(item.stream, item.epoch, self._link.peers)
@@ -239,7 +243,7 @@ class PlainObserver:
         """Take one message off the socket into the mailbox; False: there is none."""
         options = self._options
         try:
-            stream, header, payload = receive(self._link.socket)
+            stream, header, payload = receive(self._link.socket, zmq.NOBLOCK)
         except zmq.Again:
             return False
         except BadMessage as bad:
@@ -270,10 +274,10 @@ class PlainObserver:
         self._next[stream] = (header.epoch, header.seq + 1)
 
 
-def receive(source: zmq.Socket[bytes]) -> tuple[str, Header, Any]:
+def receive(source: zmq.Socket[bytes], flags: int) -> tuple[str, Header, Any]:
     """The next message: its stream, its header, and its payload without a copy. Raises zmq.Again and BadMessage."""
     # copy=False for all parts: `more` of a Frame is a third of the price of asking the socket.
-    part = source.recv(zmq.NOBLOCK, copy=False)
+    part = source.recv(flags, copy=False)
     parts: list[Any] = [part]
     while part.more:
         part = source.recv(copy=False)
