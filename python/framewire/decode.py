@@ -85,11 +85,18 @@ def _pillow(data: memoryview, encoding: str, shape: tuple[int, ...], format: str
             if image.size != (shape[1], shape[0]):
                 size = " x ".join(map(str, image.size))
                 raise _bad(encoding, f"it is {size}, its header says {shape[1]} x {shape[0]}")
-            mode = _MODES[format]
-            if image.mode != mode and "16" in mode + image.mode:
-                raise _bad(encoding, f"it holds {image.mode} pixels, its header says {format}")
-            array = np.array(image if image.mode == mode else image.convert(mode))
+            array = _pixels_of(image, encoding, format)
     except _PILLOW_FAULTS as error:
         raise _bad(encoding, str(error) or type(error).__name__) from None
     order = _SWAPPED.get(format)
     return np.ascontiguousarray(array[:, :, order]) if order else array
+
+
+def _pixels_of(image: Any, encoding: str, format: str) -> NDArray[Any]:
+    wanted = _MODES[format]
+    deep = image.mode in ("I;16", "I;16B") or (image.mode == "I" and encoding == "png")  # as Pillow before 10.3 has it
+    if deep != (wanted == "I;16"):
+        raise _bad(encoding, f"it holds {image.mode} pixels, its header says {format}")
+    if deep:
+        return np.array(image).astype("<u2")
+    return np.array(image if image.mode == wanted else image.convert(wanted))

@@ -25,7 +25,7 @@ def name_of(handler: Any) -> str:
     """FILE.py:NAME or MODULE:NAME of a function or class. Raises UsageError where it has no such name."""
     name = getattr(handler, "__qualname__", "")
     module = getattr(handler, "__module__", None)
-    if not name or not module or "<" in name or "." in name:
+    if not name or not module or "<" in name or "." in name or inspect.ismethod(handler):
         raise UsageError(f"{handler!r}: a handler is a function or a class at the top level of a file")
     if module != "__main__":
         return f"{module}:{name}"

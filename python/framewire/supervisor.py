@@ -175,6 +175,8 @@ class Supervisor:
                     say(report)
             return
         if self._ending:
+            if code == -signal.SIGTERM:
+                return  # told to leave before it could hear it
             say(f"worker {pid} {_how(code)}")
             return
         now = time.monotonic()
