@@ -28,7 +28,6 @@ verb_wheel() {
 # One package for one machine: the command, the library with its headers, and the Python package.
 verb_deb() {
     local tree=$build/deb name
-    need_packages dpkg-dev
     release_build /usr
     verb_wheel >/dev/null
     rm -rf "$tree"
@@ -38,6 +37,7 @@ verb_deb() {
     mkdir -p "$tree/usr/lib/python3" "$tree/DEBIAN" "$tree/usr/share/doc/framewire"
     mv "$tree"/usr/lib/python3.*/site-packages "$tree/usr/lib/python3/dist-packages"
     rmdir "$tree"/usr/lib/python3.*
+    rm "$tree"/usr/lib/python3/dist-packages/framewire-*/{direct_url.json,RECORD,REQUESTED}
     sed -i '1s|^#!.*|#!/usr/bin/python3|' "$tree"/usr/bin/framewire-*
     cp LICENSE "$tree/usr/share/doc/framewire/copyright"
     cp README.md CHANGELOG.md "$tree/usr/share/doc/framewire/"
@@ -49,7 +49,7 @@ Architecture: $(dpkg --print-architecture)
 Maintainer: The Framewire authors <framewire@localhost>
 Section: utils
 Priority: optional
-Depends: $(library_packages), python3, python3-zmq, python3-msgpack, python3-numpy, python3-pil
+Depends: $(library_packages), python3 (>= 3.11), python3-zmq, python3-msgpack, python3-numpy, python3-pil
 Installed-Size: $(du -sk "$tree" | cut -f1)
 Description: images from a C program into Python workers, and results back
  Framewire sends image files and camera frames over ZeroMQ to workers that see

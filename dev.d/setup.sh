@@ -3,10 +3,10 @@
 
 packages_build=(
     gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev libjpeg-dev libspng-dev
-    libtiff-dev libmicrohttpd-dev python3 python3-venv ca-certificates)
+    libtiff-dev libmicrohttpd-dev python3 python3-venv ca-certificates dpkg-dev)
 packages_test=(
     git g++ clang llvm libclang-rt-14-dev clang-format gcovr libcmocka-dev libpng-dev shellcheck man-db bash-completion
-    dpkg-dev file procps python3-pip python3-setuptools python3-wheel python3-zmq python3-numpy python3-msgpack
+    file procps python3-pip python3-setuptools python3-wheel python3-zmq python3-numpy python3-msgpack
     python3-pil python3-pytest python3-pytest-timeout python3-hypothesis)
 packages_compose=(debootstrap docker-compose)
 pip_build=(pyzmq msgpack numpy pillow setuptools wheel)
