@@ -1,6 +1,6 @@
 #include "options.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -187,7 +187,8 @@ enum parsed options_parse(const struct verb *verb, int argc, char **argv, void *
     struct option longs[ROWS_MAX] = { 0 };
     char letters[2 * ROWS_MAX + 2] = ":";
     size_t used = 1, count = 0;
-    for (size_t i = 0; verb->options[i].kind != OPTION_END && i < ROWS_MAX - 1; i++) {
+    for (size_t i = 0; verb->options[i].kind != OPTION_END; i++) {
+        assert(i < ROWS_MAX - 1);
         const struct option_row *row = &verb->options[i];
         if (row->kind == OPTION_GROUP)
             continue;

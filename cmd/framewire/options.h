@@ -62,10 +62,9 @@ void options_help(const struct verb *verb, FILE *out);
 /* The options alone, as lines of help. */
 void options_list(const struct option_row *rows, FILE *out);
 
-/* "-t, --to URL", with what stands between the parts: for help and man pages alike. */
 bool option_takes_value(const struct option_row *row);
 
-/* Write text wrapped at the width of help, each line but the first indented. */
+/* Write text wrapped at the width of help: the first line goes on at column, the others start at indent. */
 void wrap(FILE *out, const char *text, int indent, int column);
 
 #endif
