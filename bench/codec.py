@@ -1,14 +1,11 @@
-"""Time a message that the header codec takes in Python, beside msgpack's own: python bench/codec.py [ROUNDS].
+"""The header codec, in C beside msgpack-c's own packing and unpacking of the same map, and what a message costs in Python.
 
-Prints one line of JSON, in microseconds: medians of interleaved rounds.
+Microseconds in Python are medians of interleaved rounds; the C program does the same for itself.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
-from statistics import median
 from timeit import timeit
 
 import msgpack
@@ -16,11 +13,28 @@ import msgpack
 from framewire.header import Header
 from framewire.message import check_message
 
+from .run import Row, interleaved, output, program, ratio
+
 MESSAGES = 5000
+ROUNDS = 31
+MOST = 1.5  # times msgpack-c's own time
 
 
-def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+def run(quick: bool) -> list[Row]:
+    rounds = 5 if quick else ROUNDS
+    return in_c(rounds) + in_python(rounds)
+
+
+def in_c(rounds: int) -> list[Row]:
+    found = output(program("codec"), str(rounds))
+    rows = []
+    for what in ("pack", "unpack"):
+        pair = (found[f"{what}_ns"], found[f"{what}_bare_ns"])
+        rows.append(ratio(f"header {what} in C : msgpack-c", "ns", [pair], MOST, least=False))
+    return rows
+
+
+def in_python(rounds: int) -> list[Row]:
     header = Header(
         "frame",
         epoch=0xC0FFEE0123456789,
@@ -35,20 +49,18 @@ def main() -> None:
     packed = header.pack()
     fields = msgpack.unpackb(packed)
     parts = [b"photos", packed, memoryview(bytes(1080 * 1920 * 3))]
-    work: dict[str, Callable[[], object]] = {
-        "unpack": lambda: Header.unpack(packed),
-        "unpack_bare": lambda: msgpack.unpackb(packed),
-        "check_message": lambda: check_message(parts),
-        "pack": lambda: header.pack(),
-        "pack_bare": lambda: msgpack.packb(fields),
-        "answer_and_pack": lambda: header.answer("done", worker="host/4242").pack(),
-    }
-    times: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(rounds):
-        for name, run in work.items():
-            times[name].append(timeit(run, number=MESSAGES) / MESSAGES * 1e6)
-    print(json.dumps({"header_bytes": len(packed)} | {f"{n}_us": round(median(t), 2) for n, t in times.items()}))
 
+    def timed(work: Callable[[], object]) -> Callable[[], float]:
+        return lambda: timeit(work, number=MESSAGES) / MESSAGES * 1e6
 
-if __name__ == "__main__":
-    main()
+    done = interleaved(
+        rounds,
+        timed(lambda: check_message(parts)),
+        timed(lambda: msgpack.unpackb(packed)),
+        timed(lambda: header.answer("done", worker="host/4242").pack()),
+        timed(lambda: msgpack.packb(fields)),
+    )
+    return [
+        ratio("message checked in Python : msgpack alone", "us", [(a, b) for a, b, _, _ in done], None),
+        ratio("answer packed in Python : msgpack alone", "us", [(a, b) for _, _, a, b in done], None),
+    ]

@@ -1,0 +1,27 @@
+"""python -m bench [--quick] [PART...]: measure, print a table, write build/bench/PART.json; all parts: the page too."""
+
+from __future__ import annotations
+
+import argparse
+
+from . import push, report
+
+PARTS = {"push": push.run}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} or all (default)")
+    parser.add_argument("--quick", action="store_true", help="three rounds, to see that it works")
+    options = parser.parse_args()
+    parts = list(PARTS) if not options.parts or "all" in options.parts else options.parts
+    for part in parts:
+        if part not in PARTS:
+            parser.error(f"there is no part '{part}'; there are {', '.join(PARTS)} and all")
+    for part in parts:
+        rows = PARTS[part](options.quick)
+        report.show(rows)
+        report.save(part, rows)
+
+
+main()
