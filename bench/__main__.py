@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from . import push, report
+from . import codec, jpeg, memory, push, report
 
-PARTS = {"push": push.run}
+PARTS = {"push": push.run, "jpeg": jpeg.run, "memory": memory.run, "codec": codec.run}
 
 
 def main() -> None:
@@ -19,9 +19,9 @@ def main() -> None:
         if part not in PARTS:
             parser.error(f"there is no part '{part}'; there are {', '.join(PARTS)} and all")
     for part in parts:
-        rows = PARTS[part](options.quick)
-        report.show(rows)
-        report.save(part, rows)
+        found = PARTS[part](options.quick)
+        report.show(found.rows)
+        report.save(part, found)
 
 
 main()

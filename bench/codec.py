@@ -1,4 +1,4 @@
-"""The header codec, in C beside msgpack-c's own packing and unpacking of the same map, and what a message costs in Python.
+"""The header codec beside msgpack's own packing and unpacking of the same map, in C and in Python.
 
 Microseconds in Python are medians of interleaved rounds; the C program does the same for itself.
 """
@@ -13,16 +13,16 @@ import msgpack
 from framewire.header import Header
 from framewire.message import check_message
 
-from .run import Row, interleaved, output, program, ratio
+from .run import Part, Row, interleaved, output, program, ratio
 
 MESSAGES = 5000
 ROUNDS = 31
 MOST = 1.5  # times msgpack-c's own time
 
 
-def run(quick: bool) -> list[Row]:
+def run(quick: bool) -> Part:
     rounds = 5 if quick else ROUNDS
-    return in_c(rounds) + in_python(rounds)
+    return Part(in_c(rounds) + in_python(rounds))
 
 
 def in_c(rounds: int) -> list[Row]:

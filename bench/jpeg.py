@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from .run import ROOT, Cost, Look, Row, interleaved, output, program, ratio, send_bare, send_ours
+from .run import ROOT, Cost, Look, Part, Row, interleaved, output, program, ratio, send_bare, send_ours
 
 PICTURES = ROOT / "build" / "pictures"
 FOLDER = ROOT / "build" / "bench" / "jpeg"
@@ -34,10 +34,10 @@ def make_pictures() -> list[str]:
     return [str(path) for path in made]
 
 
-def run(quick: bool) -> list[Row]:
+def run(quick: bool) -> Part:
     files = make_pictures()
     rounds = 3 if quick else ROUNDS
-    return decoded(files, rounds) + kept(files, rounds)
+    return Part(decoded(files, rounds) + kept(files, rounds))
 
 
 def loops(look: Look, files: list[str]) -> tuple[str, ...]:
@@ -64,9 +64,11 @@ def decoded(files: list[str], rounds: int) -> list[Row]:
     done = interleaved(rounds, lambda: ours(1), bare_decode, lambda: ours(cores), bare_path)
     one = [(mine.fps, decode["fps"]) for mine, decode, _, _ in done]
     allowed = [(mine.fps, cores / (decode["cpu"] + path.cpu * 1e-6)) for _, decode, mine, path in done]
+    spent = [(mine.cpu, decode["cpu"] * 1e6 + path.cpu) for _, decode, mine, path in done]
     return [
         ratio("JPEG 1080p, 1 thread : bare decode", "frames/s", one, LEAST),
         ratio(f"JPEG 1080p, {cores} threads : CPU account", "frames/s", allowed, LEAST),
+        ratio(f"JPEG 1080p, {cores} threads, CPU a frame : account", "us", spent, None, least=False),
     ]
 
 

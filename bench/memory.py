@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from .run import LIMIT, Row, Sending
+from framewire import Receiver
+
+from .run import LIMIT, Part, Row, Sending
 
 MIB = 1 << 20
 BUDGET = 128  # MiB
 MORE = 48  # MiB beyond the budget, at most
 STALL = 30.0  # seconds that the reader stands still
+PERIOD = 0.25  # seconds between samples
+TAKEN = 10  # frames before and after
 FRAMES = 100_000
 GROWTH = 1.0  # MiB, at most, from a tenth of the frames to the last
 
 
 @dataclass
 class Sample:
-    seconds: float
+    at: float  # seconds, or frames
     rss: float  # MiB
 
 
-def field(pid: int, name: str) -> float:
+def status_field(pid: int, name: str) -> float:
     """A field of /proc/PID/status, in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(name + ":"):
@@ -32,17 +34,47 @@ def field(pid: int, name: str) -> float:
     raise SystemExit(f"process {pid} has ended")
 
 
-def run(quick: bool) -> list[Row]:
-    stalled, peak, _ = stall(3.0 if quick else STALL)
-    grown = flat(FRAMES // 20 if quick else FRAMES)
-    return [
+def run(quick: bool) -> Part:
+    frames = FRAMES // 20 if quick else FRAMES
+    stalled, peak = stall(3.0 if quick else STALL)
+    grown = flat(frames)
+    growth = [sample.rss - grown[0].rss for sample in grown]
+    rows = [
         Row(
-            f"RSS, 4K, --memory {BUDGET}MiB, reader stands still",
-            peak, None, "MiB", peak, BUDGET + MORE, False, (min(s.rss for s in stalled), peak),
+            f"RSS, 4K, --memory {BUDGET}MiB, reader stands still", peak, None, "MiB",
+            peak, BUDGET + MORE, False, (stalled[0].rss, peak),
         ),
         Row(
-            f"RSS growth over {FRAMES if not quick else FRAMES // 20} frames of 640x480",
-            grown[-1].rss, None, "MiB", grown[-1].rss - grown[0].rss, GROWTH, False,
-            (min(s.rss for s in grown) - grown[0].rss, max(s.rss for s in grown) - grown[0].rss),
+            f"RSS over {frames} frames of 640x480, growth", grown[-1].rss, None, "MiB",
+            growth[-1], GROWTH, False, (min(growth), max(growth)),
         ),
     ]  # fmt: skip
+    return Part(rows, {"stalled": [astuple(s) for s in stalled], "flat": [astuple(s) for s in grown]})
+
+
+def stall(seconds: float) -> tuple[list[Sample], float]:
+    """Samples of a sender whose reader takes some frames, then none for so long, then some again; and the peak."""
+    arguments = ("test:noise?size=3840x2160", "--memory", f"{BUDGET}MiB")
+    samples = []
+    with Sending(*arguments) as sending, Receiver(sending.url) as receiver:
+        pid = sending.process.pid
+        for _ in range(TAKEN):
+            receiver.receive(timeout=LIMIT)
+        begin = time.monotonic()
+        while (elapsed := time.monotonic() - begin) < seconds:
+            samples.append(Sample(elapsed, status_field(pid, "VmRSS")))
+            time.sleep(PERIOD)
+        for _ in range(TAKEN):
+            receiver.receive(timeout=LIMIT)
+        return samples, status_field(pid, "VmHWM")
+
+
+def flat(frames: int) -> list[Sample]:
+    """Samples of a sender at each hundredth of its frames, from the tenth on."""
+    samples = []
+    with Sending(f"test:bars?size=640x480&count={frames}") as sending, Receiver(sending.url) as receiver:
+        for frame in receiver:
+            done = frame.seq + 1
+            if done * 10 >= frames and done % (frames // 100) == 0 and done < frames:
+                samples.append(Sample(done, status_field(sending.process.pid, "VmRSS")))
+    return samples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .run import Cost, Look, Row, difference, interleaved, ratio, send_bare, send_ours
+from .run import Cost, Look, Part, difference, interleaved, ratio, send_bare, send_ours
 
 # name, width, height, frames before and while it is measured, rounds, least ratio of frames/s
 SIZES = (
@@ -13,7 +13,7 @@ SIZES = (
 MORE_CPU = 15.0  # us a frame, at most
 
 
-def run(quick: bool) -> list[Row]:
+def run(quick: bool) -> Part:
     rows = []
     for name, width, height, warm, count, rounds, least in SIZES:
         look = Look(warm, count, "stamp", f"{height}x{width}x3")
@@ -25,10 +25,10 @@ def run(quick: bool) -> list[Row]:
         def bare(look: Look = look, size: str = size, total: str = total) -> Cost:
             return send_bare(look, "bare_send", size, total)
 
-        pairs: list[tuple[Cost, Cost]] = interleaved(3 if quick else rounds, ours, bare)  # type: ignore[assignment]
+        pairs: list[tuple[Cost, Cost]] = interleaved(3 if quick else rounds, ours, bare)
         what = f"test: {name} RGB"
         rows.append(ratio(f"{what}, push+tcp into NumPy", "frames/s", [(a.fps, b.fps) for a, b in pairs], least))
         rows.append(difference(f"{what}, CPU a frame", "us", [(a.cpu, b.cpu) for a, b in pairs], MORE_CPU))
         rows.append(difference("  of it in the sender", "us", [(a.sender, b.sender) for a, b in pairs], None))
         rows.append(difference("  of it in the reader", "us", [(a.reader, b.reader) for a, b in pairs], None))
-    return rows
+    return Part(rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from .run import ROOT, Row, machine
+from .run import ROOT, Part, Row, machine
 
 RESULTS = ROOT / "build" / "bench"
 
@@ -29,7 +29,8 @@ def bound(row: Row) -> str:
     return "" if row.bound is None else f"{'>=' if row.least else '<='} {row.bound:g}"
 
 
-def save(part: str, rows: list[Row]) -> None:
+def save(part: str, found: Part) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
-    found = {"machine": machine(), "rows": [asdict(row) | {"kept": row.kept} for row in rows]}
-    (RESULTS / f"{part}.json").write_text(json.dumps(found, indent=1) + "\n")
+    rows = [asdict(row) | {"kept": row.kept} for row in found.rows]
+    text = json.dumps({"machine": machine(), "rows": rows, "series": found.series}, indent=1)
+    (RESULTS / f"{part}.json").write_text(text + "\n")

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -136,6 +136,14 @@ class Row:
         if self.bound is None:
             return None
         return self.value >= self.bound if self.least else self.value <= self.bound
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part of the benchmarks found: lines of the table, and series of points for plots."""
+
+    rows: list[Row]
+    series: dict[str, list[tuple[float, ...]]] = field(default_factory=dict)
 
 
 def ratio(name: str, unit: str, pairs: list[tuple[float, float]], bound: float | None, least: bool = True) -> Row:

@@ -11,6 +11,7 @@ packages_test=(
 packages_compose=(debootstrap docker-compose)
 pip_build=(pyzmq msgpack numpy pillow setuptools wheel)
 pip_test=(pytest pytest-timeout pytest-xdist hypothesis mypy==2.4.1 ruff==0.17.6 coverage simplejpeg)
+pip_bench=(matplotlib)
 
 # need_packages NAME...: install the Debian packages that are missing, or say which they are.
 need_packages() {
