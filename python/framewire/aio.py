@@ -87,7 +87,7 @@ class Receiver(Intake):
     async def close(self) -> None:
         """As framewire.Receiver.close; the event loop runs on meanwhile."""
         self._leave_hand()
-        if self._released:
+        if not self._release.alive:
             return
         self.stop()
         while self._receiving.locked():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -68,7 +69,6 @@ class Intake:
         self._timeout = timeout
         self._answers = role == "worker" and results is not None
         self._closed = False
-        self._released = False
         self._receiving = threading.Lock()  # held by the one who receives
         self._in_hand: Frame | None = None  # the loop's, until its next turn
         self._put_back: deque[Frame] = deque()  # taken, and not handed over
@@ -78,9 +78,14 @@ class Intake:
         self._watch_at = 0.0
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._results: Results | None = None
+        self._results = Results(self._context, curve, timeout, self.stats)
+        # Also when this object is dropped, or the program ends, without close(): results must leave.
+        self._release = weakref.finalize(
+            self, _release, self._transports, self._results, self._context, self._wake, self._pid
+        )
         try:
-            self._results = Results(self._context, collector, curve, timeout, self.stats)
+            if collector is not None:
+                self._results.open(collector)
             options = Options(self._context, wanted, credit, queue, follow, curve, self._results, self.stats)
             for url in parsed:
                 self._transports.append(open_transport(url, options))
@@ -97,7 +102,7 @@ class Intake:
     @property
     def results_url(self) -> str | None:
         """Where replies go; with the port that the system chose, where this side listens."""
-        return self._results.address if self._results else None
+        return self._results.address
 
     @property
     def connected(self) -> bool:
@@ -149,7 +154,6 @@ class Intake:
         return max(0.0, (self._watch_at if deadline is None else min(deadline, self._watch_at)) - now)
 
     def _watch(self, now: float) -> None:
-        assert self._results is not None
         self._watch_at = min(self._results.watch(now), *(transport.watch(now) for transport in self._transports))
         self._pollables = [(thing, zmq.POLLIN) for transport in self._transports for thing in transport.pollables]
         self._pollables.append((self._wake, zmq.POLLIN))
@@ -167,13 +171,12 @@ class Intake:
         """The loop turns: acknowledge its frame, unless the caller has answered or kept it."""
         frame, self._in_hand = self._in_hand, None
         if frame is not None and self._answers and frame.open and not frame.kept:
-            assert self._results is not None
             self._results.acknowledge(frame)
 
     def _leave_hand(self, error: BaseException | None = None) -> None:
         """The loop is left: an error blames its frame, all else gives it back."""
         frame, self._in_hand = self._in_hand, None
-        if frame is None or frame.kept or self._results is None or os.getpid() != self._pid:
+        if frame is None or frame.kept or os.getpid() != self._pid:
             return
         if isinstance(error, Exception) and self._answers:
             self._results.fail(frame, describe(error))
@@ -185,20 +188,21 @@ class Intake:
     def stop(self) -> None:
         """Make the loop, or whoever receives, end with Closed. From any thread, and from signal handlers."""
         self._closed = True
-        if not self._released:
+        if self._release.alive:
             os.eventfd_write(self._wake, 1)
 
-    def _release(self) -> None:
-        """Close what is open; results that have not left yet get a moment."""
-        if self._released or os.getpid() != self._pid:
-            return
-        self._released = self._closed = True
-        for transport in self._transports:
-            transport.close()
-        if self._results is not None:
-            self._results.close()
-        self._context.term()
-        os.close(self._wake)
+
+def _release(
+    transports: list[Transport], results: Results, context: zmq.Context[zmq.Socket[bytes]], wake: int, pid: int
+) -> None:
+    """Close all; results that have not left yet get a moment. Nothing in a process that was forked off."""
+    if os.getpid() != pid:
+        return
+    for transport in transports:
+        transport.close()
+    results.close()
+    context.term()
+    os.close(wake)
 
 
 def describe(error: BaseException) -> str:

@@ -220,6 +220,8 @@ class PlainObserver:
 
     def close(self) -> None:
         os.eventfd_write(self._stop, 1)
+        if self._thread is threading.current_thread():
+            return  # the garbage collector ran on it
         self._thread.join()
         self._mailbox.close()
         os.close(self._stop)

@@ -51,8 +51,8 @@ def explain(url: Url, timeout: float, *, keys: bool = False) -> str | None:
         return f"{url.endpoint} is not a ZeroMQ port; a sender's URL is wanted"
     except TimeoutError:
         return f"{url.endpoint} takes the connection and says nothing; is it a ZeroMQ port?"
-    except socket.gaierror:
-        return f"{url.text}: no host of that name is known"
+    except socket.gaierror as error:
+        return f"{url.text}: the host cannot be found: {error.strerror}"
     except OSError:
         return None
     if found == "CURVE":

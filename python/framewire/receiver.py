@@ -93,7 +93,7 @@ class Receiver(Intake):
 
         Waits a moment for results that have not left yet.
         """
-        if self._released or os.getpid() != self._pid:
+        if not self._release.alive or os.getpid() != self._pid:
             return
         self.stop()
         if self._thread == threading.get_ident():

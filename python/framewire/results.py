@@ -33,12 +33,12 @@ class Results:
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
-        url: Url | None,
         keys: Keys | None,
         timeout: float | None,
         stats: Stats,
     ) -> None:
-        self.wanted = url is not None
+        self._context = context
+        self._keys = keys
         self._stats = stats
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -46,13 +46,15 @@ class Results:
         self._worker = f"{socket.gethostname()}/{os.getpid()}"
         self._pid = os.getpid()
         self._warned = False
-        self._link: Link | None = None
-        if url is not None:
+        self._link: Link | None = None  # none: answers go nowhere
 
-            def setup(made: zmq.Socket[bytes]) -> None:
-                made.sndhwm = _HWM
+    def open(self, url: Url) -> None:
+        """Deliver answers to this URL from now on."""
 
-            self._link = Link(context, zmq.PUSH, url, keys=keys, setup=setup, other="collector of results")
+        def set_up(made: zmq.Socket[bytes]) -> None:
+            made.sndhwm = _HWM
+
+        self._link = Link(self._context, zmq.PUSH, url, keys=self._keys, setup=set_up, other="collector of results")
 
     @property
     def address(self) -> str | None:
@@ -132,7 +134,19 @@ class Results:
                 raise Timeout(f"nobody took results at {self._link.address} for {self._timeout:g} s")
 
     def close(self) -> None:
+        """Results that have not left yet get a moment, also to find their collector."""
         self._closed = True
         with self._lock:
-            if self._link is not None:
-                self._link.close(_LINGER)
+            link, sent = self._link, self._stats.results
+            if link is None:
+                return
+            now = time.monotonic()
+            deadline = now + _LINGER
+            link.watch(now)
+            while sent and not link.peers and now < deadline:
+                link.monitor.poll(int((deadline - now) * 1000) + 1)
+                now = time.monotonic()
+                link.watch(now)
+            if sent and not link.peers:
+                say(f"results are lost: nobody took them at {link.address}")
+            link.close(_LINGER)

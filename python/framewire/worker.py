@@ -11,6 +11,7 @@ from .errors import Error
 from .frame import Frame
 from .handler import UsageError, name_of
 from .intake import check_results_url, check_urls
+from .log import say
 from .process import Job
 from .supervisor import Supervisor
 
@@ -59,6 +60,8 @@ def work(
         raise UsageError(f"processes is a number of at least 1, not {processes!r}")
     if kill_after is not None and not kill_after > 0:
         raise UsageError(f"kill_after is a number of seconds above 0, not {kill_after!r}")
+    if processes > 1 and any(url.startswith("pub+") for url in urls):
+        say(f"a pub+ stream goes to each of the {processes} processes; to share its frames, the sender says push+")
     name = handler if isinstance(handler, str) else name_of(handler)
     job = Job(name, list(urls), options, [os.path.abspath(entry) for entry in sys.path])
     return Supervisor(job, processes, kill_after).run()

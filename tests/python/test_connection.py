@@ -213,3 +213,12 @@ def test_waiting_costs_nothing(sender: Sender) -> None:
         with pytest.raises(framewire.Timeout):
             receiver.receive(0.5)
         assert time.thread_time() - began < 0.05
+
+
+def test_a_host_that_cannot_be_found_is_said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> socket.socket:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "create_connection", unknown)
+    with framewire.Receiver("push+tcp://127.0.0.1:1") as receiver:
+        wait_for(caplog, "push+tcp://127.0.0.1:1: the host cannot be found: Name or service not known", receiver)

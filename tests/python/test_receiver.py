@@ -2,7 +2,10 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -455,3 +458,30 @@ def test_leased_urls_are_refused_for_now(urls: tuple[str, ...]) -> None:
         framewire.Receiver(*urls)
     assert "push+tcp://127.0.0.1:5555" in str(refused.value)
     assert "pub+tcp://127.0.0.1:5555" in str(refused.value)
+
+
+def test_a_receiver_that_was_never_closed_still_delivers(sender: Sender, collector: Collector) -> None:
+    sender.frame(0)
+    sender.end()
+    for frame in framewire.Receiver(sender.url, results=collector.url):
+        frame.reply("here")
+    assert collector.take()[1] == "here"
+    script = (
+        "import framewire, sys\nreceiver = framewire.Receiver(sys.argv[1], results=sys.argv[2])\n"
+        "receiver.receive().reply('there')\n"
+    )
+    with Sender() as other:
+        other.frame(0)
+        package = Path(framewire.__file__).parent.parent
+        environment = {**os.environ, "PYTHONPATH": str(package)}
+        subprocess.run(
+            [sys.executable, "-c", script, other.url, collector.url], check=True, env=environment, timeout=30
+        )
+        assert collector.take()[1] == "there"
+
+
+def test_results_that_are_lost_are_said(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
+    sender.frame(0)
+    with framewire.Receiver(sender.url, results="tcp://127.0.0.1:1") as receiver:
+        receiver.receive(10).reply(1)
+    assert "results are lost: nobody took them at tcp://127.0.0.1:1" in caplog.text
