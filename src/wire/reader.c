@@ -186,17 +186,25 @@ static bool key_passes(fw_token_kind kind, fw_rules rules) {
 
 bool fw_skip(fw_reader *self, unsigned depth, fw_rules rules) {
     fw_token token;
-    if (!fw_read(self, &token))
-        return false;
-    switch (token.kind) {
+    return fw_read(self, &token) && fw_skip_rest(self, &token, depth, rules);
+}
+
+static bool skip_pair(fw_reader *self, unsigned depth, fw_rules rules) {
+    fw_token key;
+    return fw_read(self, &key) && key_passes(key.kind, rules) && fw_skip_rest(self, &key, depth, rules) &&
+           fw_skip(self, depth, rules);
+}
+
+bool fw_skip_rest(fw_reader *self, const fw_token *token, unsigned depth, fw_rules rules) {
+    switch (token->kind) {
     case FW_TOKEN_TEXT:
-        return rules == FW_VALUE_RULES || text_passes(token.data, token.size);
+        return rules == FW_VALUE_RULES || text_passes(token->data, token->size);
     case FW_TOKEN_EXT:
-        return rules == FW_VALUE_RULES && token.ext_type >= 0;
+        return rules == FW_VALUE_RULES && token->ext_type >= 0;
     case FW_TOKEN_ARRAY:
         if (depth == 0)
             return false;
-        for (uint32_t i = 0; i < token.size; i++) {
+        for (uint32_t i = 0; i < token->size; i++) {
             if (!fw_skip(self, depth - 1, rules))
                 return false;
         }
@@ -204,12 +212,8 @@ bool fw_skip(fw_reader *self, unsigned depth, fw_rules rules) {
     case FW_TOKEN_MAP:
         if (depth == 0)
             return false;
-        for (uint32_t i = 0; i < token.size; i++) {
-            fw_reader key = *self;
-            fw_token key_token;
-            if (!fw_read(&key, &key_token) || !key_passes(key_token.kind, rules))
-                return false;
-            if (!fw_skip(self, depth - 1, rules) || !fw_skip(self, depth - 1, rules))
+        for (uint32_t i = 0; i < token->size; i++) {
+            if (!skip_pair(self, depth - 1, rules))
                 return false;
         }
         return true;

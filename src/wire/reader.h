@@ -59,4 +59,7 @@ typedef enum fw_rules {
 /* Step over one whole value that nests arrays and maps at most depth deep. False where it breaks a rule. */
 bool fw_skip(fw_reader *self, unsigned depth, fw_rules rules);
 
+/* The same for a value whose first token has been read already. */
+bool fw_skip_rest(fw_reader *self, const fw_token *token, unsigned depth, fw_rules rules);
+
 #endif

@@ -2,69 +2,20 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "wire/fields.h"
 #include "wire/format.h"
 #include "wire/header.h"
-#include "wire/keys.h"
-#include "wire/reader.h"
 
 #define NESTING_MAX 16
 
-/* A header on its way into the struct: where the value of each known key stands. */
+/* A header on its way into the struct. */
 typedef struct unpacking {
-    const uint8_t *values[FW_KEY_COUNT]; /* NULL: not said */
-    const uint8_t *end;
+    fw_fields fields;
     fw_header *header;
     fw_reason *reason_p;
 } unpacking;
 
 #define REFUSE(self, reason, ...) (*(self)->reason_p = (reason), fw_fail(FW_BAD_MESSAGE, __VA_ARGS__))
-
-/* The key of this name; `hint` is tried first, since headers mostly come in the order in which they are written. */
-static fw_header_key find_key(const fw_token *name, fw_header_key hint) {
-    fw_header_key key = hint;
-    do {
-        if (fw_key_names[key].size == name->size && memcmp(fw_key_names[key].data, name->data, name->size) == 0)
-            return key;
-        key = key + 1 < FW_KEY_COUNT ? key + 1 : FW_KEY_V;
-    } while (key != hint);
-    return FW_KEY_COUNT;
-}
-
-/* Step over one map, checking the rules of a header, and note where known keys have their values: the last one counts. */
-static bool scan_map(fw_reader *reader, unsigned depth, const uint8_t *values[FW_KEY_COUNT]) {
-    fw_token map;
-    if (!fw_read(reader, &map) || map.kind != FW_TOKEN_MAP)
-        return false;
-    memset(values, 0, FW_KEY_COUNT * sizeof *values);
-    fw_header_key hint = FW_KEY_V;
-    for (uint32_t i = 0; i < map.size; i++) {
-        fw_token name;
-        if (!fw_read(reader, &name))
-            return false;
-        if (name.kind == FW_TOKEN_TEXT) {
-            fw_header_key key = find_key(&name, hint);
-            if (key < FW_KEY_COUNT) {
-                values[key] = reader->at;
-                hint = key + 1 < FW_KEY_COUNT ? key + 1 : FW_KEY_V;
-            } else if (!fw_utf8_valid((const char *)name.data, name.size)) {
-                return false;
-            }
-        } else if (name.kind != FW_TOKEN_BYTES) {
-            return false;
-        }
-        if (!fw_skip(reader, depth - 1, FW_HEADER_RULES))
-            return false;
-    }
-    return true;
-}
-
-/* The value's first token, and where what follows it starts. The bytes are known to be whole. */
-static fw_token token_at(const unpacking *self, const uint8_t *value, fw_reader *rest) {
-    fw_token token = { 0 };
-    *rest = (fw_reader){ value, self->end };
-    fw_read(rest, &token);
-    return token;
-}
 
 static fw_status missing(unpacking *self, fw_header_key key) {
     return REFUSE(self, FW_REASON_FIELD, "header: %s is missing", fw_key_names[key].data);
@@ -72,71 +23,68 @@ static fw_status missing(unpacking *self, fw_header_key key) {
 
 static fw_status take_uint(unpacking *self, fw_header_key key, bool required, uint64_t least, uint64_t most,
                            uint64_t *value_p) {
-    if (!self->values[key])
+    const fw_field *field = fw_fields_get(&self->fields, key);
+    if (!field)
         return required ? missing(self, key) : FW_OK;
-    fw_reader rest;
-    fw_token token = token_at(self, self->values[key], &rest);
-    if (token.kind != FW_TOKEN_UINT || token.uint < least || token.uint > most)
+    if (field->token.kind != FW_TOKEN_UINT || field->token.uint < least || field->token.uint > most)
         return REFUSE(self, FW_REASON_FIELD, "header: %s is not an integer from %llu to %llu", fw_key_names[key].data,
                       (unsigned long long)least, (unsigned long long)most);
-    *value_p = token.uint;
+    *value_p = field->token.uint;
     return FW_OK;
 }
 
 static fw_status take_int(unpacking *self, fw_header_key key, int64_t *value_p) {
-    if (!self->values[key])
+    const fw_field *field = fw_fields_get(&self->fields, key);
+    if (!field)
         return FW_OK;
-    fw_reader rest;
-    fw_token token = token_at(self, self->values[key], &rest);
-    if (token.kind == FW_TOKEN_INT || (token.kind == FW_TOKEN_UINT && token.uint <= INT64_MAX)) {
-        *value_p = token.sint;
-        return FW_OK;
-    }
-    return REFUSE(self, FW_REASON_FIELD, "header: %s is not a signed 64-bit integer", fw_key_names[key].data);
+    const fw_token *token = &field->token;
+    if (token->kind != FW_TOKEN_INT && (token->kind != FW_TOKEN_UINT || token->uint > INT64_MAX))
+        return REFUSE(self, FW_REASON_FIELD, "header: %s is not a signed 64-bit integer", fw_key_names[key].data);
+    *value_p = token->sint;
+    return FW_OK;
 }
 
 static fw_status take_text(unpacking *self, fw_header_key key, bool required, size_t most, fw_span *text_p) {
-    if (!self->values[key])
+    const fw_field *field = fw_fields_get(&self->fields, key);
+    if (!field)
         return required ? missing(self, key) : FW_OK;
-    fw_reader rest;
-    fw_token token = token_at(self, self->values[key], &rest);
-    if (token.kind != FW_TOKEN_TEXT || token.size > most)
+    if (field->token.kind != FW_TOKEN_TEXT || field->token.size > most)
         return REFUSE(self, FW_REASON_FIELD, "header: %s is not a text of at most %zu bytes", fw_key_names[key].data,
                       most);
-    *text_p = (fw_span){ (const char *)token.data, token.size };
+    *text_p = (fw_span){ (const char *)field->token.data, field->token.size };
     return FW_OK;
 }
 
 /* An array or a map, without its head. */
-static fw_status take_container(unpacking *self, fw_header_key key, fw_token_kind kind, uint32_t most,
+static fw_status take_container(unpacking *self, fw_header_key key, bool required, fw_token_kind kind, uint32_t most,
                                 uint32_t *count_p, fw_span *packed_p) {
-    fw_reader rest;
-    fw_token token = token_at(self, self->values[key], &rest);
-    if (token.kind != kind || token.size > most)
+    const fw_field *field = fw_fields_get(&self->fields, key);
+    if (!field)
+        return required ? missing(self, key) : FW_OK;
+    if (field->token.kind != kind || field->token.size > most)
         return REFUSE(self, FW_REASON_FIELD, "header: %s is not %s of at most %u", fw_key_names[key].data,
                       kind == FW_TOKEN_MAP ? "a map" : "a list", most);
-    fw_reader after = { self->values[key], self->end };
-    if (!fw_skip(&after, NESTING_MAX, FW_HEADER_RULES))
-        return REFUSE(self, FW_REASON_MSGPACK, "header: cut short");
-    *count_p = token.size;
-    *packed_p = (fw_span){ (const char *)rest.at, (size_t)(after.at - rest.at) };
+    *count_p = field->token.size;
+    *packed_p = (fw_span){ (const char *)field->inner.at, (size_t)(field->inner.end - field->inner.at) };
     return FW_OK;
 }
 
 /* A list of integers; more than FW_MAX_DIMS are counted, not kept. */
-static fw_status take_shape(unpacking *self, const uint8_t *value, fw_format *format) {
-    fw_reader rest;
-    fw_token list = token_at(self, value, &rest);
-    bool good = list.kind == FW_TOKEN_ARRAY;
-    for (uint32_t i = 0; good && i < list.size; i++) {
+static fw_status take_shape(unpacking *self, bool required, fw_format *format) {
+    const fw_field *field = fw_fields_get(&self->fields, FW_KEY_SHAPE);
+    if (!field)
+        return required ? missing(self, FW_KEY_SHAPE) : FW_OK;
+    fw_reader inner = field->inner;
+    bool good = field->token.kind == FW_TOKEN_ARRAY;
+    for (uint32_t i = 0; good && i < field->token.size; i++) {
         fw_token extent = { 0 };
-        good = fw_read(&rest, &extent) && extent.kind == FW_TOKEN_UINT;
+        good = fw_read(&inner, &extent) && extent.kind == FW_TOKEN_UINT;
         if (good && i < FW_MAX_DIMS)
             format->shape[i] = extent.uint;
     }
     if (!good)
         return REFUSE(self, FW_REASON_FIELD, "header: shape is not a list of integers from 0");
-    format->ndim = list.size;
+    format->ndim = field->token.size;
     return FW_OK;
 }
 
@@ -147,19 +95,19 @@ typedef struct geometry_text {
 /* Shape, dtype, format and encoding as they stand, with only their types checked. */
 static fw_status take_geometry(unpacking *self, bool required, geometry_text *text) {
     fw_header *header = self->header;
-    fw_status status = take_text(self, FW_KEY_DTYPE, required, SIZE_MAX, &text->dtype);
+    /* A result may leave out both. */
+    bool shape_said = fw_fields_get(&self->fields, FW_KEY_SHAPE),
+         dtype_said = fw_fields_get(&self->fields, FW_KEY_DTYPE);
+    fw_status status = take_text(self, FW_KEY_DTYPE, required || shape_said, SIZE_MAX, &text->dtype);
+    if (!status)
+        status = take_shape(self, required || dtype_said, &header->format);
     if (!status)
         status = take_text(self, FW_KEY_FORMAT, false, FW_FORMAT_NAME_MAX, &header->format_name);
     if (!status)
         status = take_text(self, FW_KEY_ENCODING, false, SIZE_MAX, &text->encoding);
-    if (status)
-        return status;
-    if (!self->values[FW_KEY_SHAPE] != !self->values[FW_KEY_DTYPE] || (required && !self->values[FW_KEY_SHAPE]))
-        return missing(self, self->values[FW_KEY_SHAPE] ? FW_KEY_DTYPE : FW_KEY_SHAPE);
-    if (self->values[FW_KEY_SHAPE])
-        return take_shape(self, self->values[FW_KEY_SHAPE], &header->format);
-    header->format_name = (fw_span){ 0 }; /* a result that repeats no frame */
-    return FW_OK;
+    if (!shape_said)
+        header->format_name = (fw_span){ 0 }; /* of what it does not repeat */
+    return status;
 }
 
 static fw_status find_dtype(unpacking *self, fw_span name, fw_dtype *dtype_p) {
@@ -174,7 +122,7 @@ static fw_status check_geometry(unpacking *self, const geometry_text *text) {
     fw_status status = find_dtype(self, text->dtype, &header->format.dtype);
     if (status)
         return status;
-    if (self->values[FW_KEY_ENCODING] &&
+    if (fw_fields_get(&self->fields, FW_KEY_ENCODING) &&
         !fw_encoding_find(text->encoding.data, text->encoding.size, &header->format.encoding))
         return REFUSE(self, FW_REASON_ENCODING, "header: encoding %.*s is not known",
                       (int)(text->encoding.size < 64 ? text->encoding.size : 64), text->encoding.data);
@@ -192,9 +140,7 @@ static fw_status check_geometry(unpacking *self, const geometry_text *text) {
 
 static fw_status take_meta(unpacking *self) {
     fw_header *header = self->header;
-    if (!self->values[FW_KEY_META])
-        return FW_OK;
-    return take_container(self, FW_KEY_META, FW_TOKEN_MAP, UINT32_MAX, &header->meta_count, &header->meta);
+    return take_container(self, FW_KEY_META, false, FW_TOKEN_MAP, UINT32_MAX, &header->meta_count, &header->meta);
 }
 
 /* What frames say and results repeat. */
@@ -222,16 +168,16 @@ static fw_status take_frame(unpacking *self) {
 
 /* One element of arrays, its types checked; dtype stays a text. */
 static fw_status take_array(unpacking *self, fw_reader *list, fw_array *array, fw_span *dtype_p) {
-    unpacking element = { .end = self->end, .header = self->header, .reason_p = self->reason_p };
-    if (!scan_map(list, NESTING_MAX, element.values))
+    unpacking element;
+    element.header = self->header;
+    element.reason_p = self->reason_p;
+    if (!fw_fields_read(list, NESTING_MAX, &element.fields))
         return REFUSE(self, FW_REASON_FIELD, "header: an element of arrays is not a map");
     fw_status status = take_text(&element, FW_KEY_NAME, true, SIZE_MAX, &array->name);
     if (!status)
         status = take_text(&element, FW_KEY_DTYPE, true, SIZE_MAX, dtype_p);
-    if (!status && !element.values[FW_KEY_SHAPE])
-        status = missing(&element, FW_KEY_SHAPE);
     if (!status)
-        status = take_shape(&element, element.values[FW_KEY_SHAPE], &array->format);
+        status = take_shape(&element, true, &array->format);
     if (!status && !fw_stream_name_valid(array->name.data, array->name.size))
         status = REFUSE(self, FW_REASON_FIELD,
                         "header: an array's name is not 1 to 128 bytes of UTF-8 without control characters");
@@ -241,14 +187,12 @@ static fw_status take_array(unpacking *self, fw_reader *list, fw_array *array, f
 /* All types first, then all names and sizes, so that the reason does not depend on the order of arrays. */
 static fw_status take_arrays(unpacking *self) {
     fw_header *header = self->header;
-    if (!self->values[FW_KEY_ARRAYS])
-        return FW_OK;
-    fw_status status = take_container(self, FW_KEY_ARRAYS, FW_TOKEN_ARRAY, FW_RESULT_ARRAYS_MAX, &header->array_count,
-                                      &header->arrays);
+    fw_status status = take_container(self, FW_KEY_ARRAYS, false, FW_TOKEN_ARRAY, FW_RESULT_ARRAYS_MAX,
+                                      &header->array_count, &header->arrays);
     if (status)
         return status;
     fw_span names[FW_RESULT_ARRAYS_MAX];
-    fw_reader list = { (const uint8_t *)header->arrays.data, self->end };
+    fw_reader list = fw_reader_of(header->arrays.data, header->arrays.size);
     for (uint32_t i = 0; i < header->array_count; i++) {
         fw_array array = { 0 };
         fw_span dtype;
@@ -266,7 +210,7 @@ static fw_status take_arrays(unpacking *self) {
 }
 
 static fw_status check_arrays(unpacking *self) {
-    fw_reader list = { (const uint8_t *)self->header->arrays.data, self->end };
+    fw_reader list = fw_reader_of(self->header->arrays.data, self->header->arrays.size);
     for (uint32_t i = 0; i < self->header->array_count; i++) {
         fw_array array = { 0 };
         fw_span dtype = { 0 };
@@ -315,7 +259,7 @@ static fw_status take_result(unpacking *self) {
     if (!status)
         status = take_arrays(self);
     header->attempt = (uint32_t)attempt;
-    if (!status && self->values[FW_KEY_SHAPE])
+    if (!status && fw_fields_get(&self->fields, FW_KEY_SHAPE))
         status = check_geometry(self, &text);
     return status ? status : check_arrays(self);
 }
@@ -337,12 +281,10 @@ static fw_status take_end(unpacking *self) {
         status = take_uint(self, FW_KEY_DEAD, false, 0, UINT64_MAX, &header->dead);
     if (!status)
         status = take_uint(self, FW_KEY_DROPPED, false, 0, UINT64_MAX, &header->dropped);
-    if (!status && !self->values[FW_KEY_STREAMS])
-        status = missing(self, FW_KEY_STREAMS);
     if (!status)
-        status = take_container(self, FW_KEY_STREAMS, FW_TOKEN_ARRAY, FW_STREAMS_MAX, &header->stream_count,
+        status = take_container(self, FW_KEY_STREAMS, true, FW_TOKEN_ARRAY, FW_STREAMS_MAX, &header->stream_count,
                                 &header->streams);
-    fw_reader list = { (const uint8_t *)header->streams.data, self->end };
+    fw_reader list = fw_reader_of(header->streams.data, header->streams.size);
     for (uint32_t i = 0; !status && i < header->stream_count; i++) {
         fw_token name = { 0 };
         if (!fw_read(&list, &name) || name.kind != FW_TOKEN_TEXT ||
@@ -364,10 +306,12 @@ fw_status fw_header_unpack(const uint8_t *bytes, size_t size, fw_header *header,
     *header = (fw_header){ 0 };
     *reason_p = FW_REASON_NONE;
     fw_reader reader = fw_reader_of(bytes, size);
-    unpacking self = { .end = reader.end, .header = header, .reason_p = reason_p };
+    unpacking self;
+    self.header = header;
+    self.reason_p = reason_p;
     if (size > FW_HEADER_MAX)
         return REFUSE(&self, FW_REASON_HEADER_SIZE, "header: %zu bytes, at most %zu", size, FW_HEADER_MAX);
-    if (!scan_map(&reader, NESTING_MAX, self.values) || reader.at != self.end)
+    if (!fw_fields_read(&reader, NESTING_MAX, &self.fields) || reader.at != reader.end)
         return REFUSE(&self, FW_REASON_MSGPACK, "header: not one whole msgpack map as the format asks for");
 
     uint64_t version = 0;
@@ -398,14 +342,16 @@ bool fw_array_next(fw_span *arrays, fw_array *array) {
         return false;
     fw_header header;
     fw_reason reason;
-    unpacking self = { .end = (const uint8_t *)arrays->data + arrays->size, .header = &header, .reason_p = &reason };
-    fw_reader list = { (const uint8_t *)arrays->data, self.end };
+    unpacking self;
+    self.header = &header;
+    self.reason_p = &reason;
+    fw_reader list = fw_reader_of(arrays->data, arrays->size);
     fw_span dtype = { 0 };
     *array = (fw_array){ 0 };
     if (take_array(&self, &list, array, &dtype) || find_dtype(&self, dtype, &array->format.dtype) ||
         fw_shape_size(array->format.dtype, array->format.ndim, array->format.shape, &array->format.size))
         return false;
-    *arrays = (fw_span){ (const char *)list.at, (size_t)(self.end - list.at) };
+    *arrays = (fw_span){ (const char *)list.at, (size_t)(list.end - list.at) };
     return true;
 }
 
