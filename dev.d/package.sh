@@ -32,7 +32,7 @@ verb_deb() {
     verb_wheel >/dev/null
     rm -rf "$tree"
     DESTDIR=$tree meson install -C "$build/release" --no-rebuild --quiet --strip
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-compile --root "$tree" --prefix /usr \
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --ignore-installed --no-deps --no-compile --root "$tree" --prefix /usr \
         "$build/dist/framewire-$(version)-py3-none-any.whl"
     mkdir -p "$tree/usr/lib/python3" "$tree/DEBIAN" "$tree/usr/share/doc/framewire"
     mv "$tree"/usr/lib/python3.*/site-packages "$tree/usr/lib/python3/dist-packages"

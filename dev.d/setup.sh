@@ -77,7 +77,7 @@ docker_runs() { command -v docker >/dev/null && timeout 10 docker info >/dev/nul
 
 # install_package VENV: the Python package, editable; again only when its metadata changed.
 install_package() {
-    [ -f pyproject.toml ] || return 0
+    [ -x "$1/bin/framewire-work" ] || rm -f "$build/.done-package-$(basename "$1")"
     once "package-$(basename "$1")" pyproject.toml -- \
         "$1/bin/pip" install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 }
