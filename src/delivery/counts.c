@@ -8,9 +8,9 @@ void fw_sender_counts(fw_sender *self, fw_counts *counts) {
     size_t slots;
     pthread_mutex_lock(&self->lock);
     *counts = self->counts;
-    counts->sent = self->outputs[0]->sent;
-    counts->in_flight = counts->captured - counts->sent - counts->dropped;
-    counts->peers = fw_output_takers(self->outputs[0]);
+    const fw_output *first = self->outputs[0];
+    first->kind->count(first, counts);
+    counts->peers = first->kind->takers(first);
     counts->waiting = self->queued;
     if (self->collect != NULL) {
         pthread_mutex_lock(&self->collect->lock);
@@ -33,10 +33,10 @@ size_t fw_sender_sides(fw_sender *self, fw_side_counts *sides, size_t room) {
     for (size_t i = 1; i < self->output_count && i <= room; i++) {
         const fw_output *output = self->outputs[i];
         sides[i - 1] = (fw_side_counts){
-            .url = output->socket->bound,
+            .url = output->url,
             .sent = output->sent,
             .dropped = output->dropped,
-            .peers = fw_output_takers(output),
+            .peers = output->kind->takers(output),
         };
     }
     pthread_mutex_unlock(&self->lock);

@@ -1,66 +1,71 @@
-/* A plain output: PUSH (the working one) or XPUB (a side output, or the only one).
+/* An output of a sender: plain (PUSH, XPUB: plain.c) or leased (lease.c). The working one takes every frame; the others are
+ * side outputs, which drop what they cannot take.
  *
- * Not thread-safe: the sender's lock is held around every call. libzmq lets go of slots on its own threads.
+ * The sender's lock is held around every call. Frames are sent from any thread, the rest is the sender's thread's.
  */
 #ifndef FW_DELIVERY_OUTPUT_H
 #define FW_DELIVERY_OUTPUT_H
 
-#include <stdatomic.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <framewire/sender.h>
+
+#include "base/url.h"
 #include "memory/frame.h"
-#include "net/socket.h"
-#include "wire/header.h"
 
-typedef struct fw_output {
-    fw_socket *socket;
-    bool push;
-    uint64_t sent, dropped;
-    unsigned subscriptions; /* that take our stream (pub) */
-    unsigned joined;        /* subscriptions or peers that came, ever */
-    atomic_size_t held;     /* frames that libzmq has not let go of */
-    atomic_size_t held_bytes;
-    atomic_bool flushing; /* wake_fd is told when the last held frame is let go */
-    int wake_fd;
-} fw_output;
+typedef struct fw_output fw_output;
 
-/* A message as it is sent: packed once, for all outputs. */
+/* A frame as it is sent: its header is packed once, for all outputs. */
 typedef struct fw_packed {
     const char *stream;
     const uint8_t *header;
     size_t header_size;
 } fw_packed;
 
-fw_status fw_output_open(void *context, const fw_url *url, const fw_security *security, int wake_fd,
-                         fw_output **self_p);
+typedef enum fw_taken {
+    FW_NOT_NOW, /* nobody can take it */
+    FW_TAKEN,   /* it has a reference to the frame's slot */
+    FW_KEPT     /* it has the frame itself */
+} fw_taken;
 
-/* Would a frame be taken now? Asked before it is packed. */
-bool fw_output_takes(fw_output *self);
+typedef struct fw_output_class {
+    /* Would a frame be taken now? Asked before it is packed. */
+    bool (*takes)(fw_output *self);
+    fw_taken (*send)(fw_output *self, const fw_packed *packed, fw_frame *frame);
+    /* Has libzmq something for tend() that its fd will not tell again? To be asked after a send from another thread,
+     * which may have used up the fd's edge. */
+    bool (*wants_tending)(fw_output *self);
+    /* Take in what peers said, and do what is due. */
+    void (*tend)(fw_output *self, fw_time now);
+    /* Who takes frames now: workers, peers, or subscriptions. */
+    unsigned (*takers)(const fw_output *self);
+    /* One step from the last frame to the end, over and over; true: over. left_p: a receiver took nothing for too long. */
+    bool (*finish)(fw_output *self, fw_time now);
+    /* Fill in what this output knows of the account: sent, done, dead, ... */
+    void (*count)(const fw_output *self, fw_counts *counts);
+    /* What the thread is to wait for: at most FW_OUTPUT_FDS, and until when. */
+    nfds_t (*poll)(fw_output *self, struct pollfd *fds, fw_time *until_p);
+    /* The name of one that takes frames, for people: "receiver". */
+    const char *taker;
+    /* Close the sockets; frames that libzmq still holds come back when the context ends. */
+    void (*close)(fw_output *self);
+    /* After the context's end. */
+    void (*free)(fw_output *self);
+} fw_output_class;
 
-/* Hand a frame to libzmq without a copy: a reference to its slot goes along. false: nobody can take it now (push). */
-bool fw_output_send(fw_output *self, const fw_packed *packed, fw_frame *frame);
+#define FW_OUTPUT_FDS 80
 
-/* Hand over `end`. false: nobody can take it now. It counts as held until libzmq has written it to the kernel, which
- * libzmq tells only of messages above its batch of 8 KiB: so `end` is padded (FW_END_PAD). Closing a socket any earlier
- * may lose what its engine has not written (libzmq issue 4763). */
-#define FW_END_PAD ((size_t)24 << 10)
-bool fw_output_send_end(fw_output *self, const fw_packed *packed);
+struct fw_output {
+    const fw_output_class *kind;
+    fw_sender *sender;
+    const char *url;        /* where it listens, as it is typed at the other side */
+    bool first;             /* the output that counts */
+    uint64_t sent, dropped; /* frames */
+};
 
-/* Take in what peers said (subscriptions), and have libzmq do what waits, so that its fd is quiet until there is more.
- * Returns whether a new subscription to stream came. */
-bool fw_output_tend(fw_output *self, const char *stream);
-
-/* Has libzmq something for fw_output_tend() that its fd will not tell again? To be asked after a send from another
- * thread, which may have used up the fd's edge. */
-bool fw_output_wants_tending(fw_output *self);
-
-/* Who takes frames now: peers, or subscriptions. */
-unsigned fw_output_takers(const fw_output *self);
-
-/* Close the socket; frames that libzmq still holds come back when the context ends. The struct is freed by
- * fw_output_free(), after the context's end. */
-void fw_output_close(fw_output *self, int linger_ms);
-void fw_output_free(fw_output **self_p);
+/* PUSH or XPUB. */
+fw_status fw_plain_open(fw_sender *sender, const fw_url *url, bool first, fw_output **self_p);
 
 #endif

@@ -37,40 +37,6 @@ static fw_status ended(fw_sender *self) {
     return FW_OK;
 }
 
-static fw_status open_outputs(fw_sender *self) {
-    const char *const *side = self->options.side_urls;
-    bool working = false;
-    for (size_t i = 0; i == 0 || (side != NULL && side[i - 1] != NULL); i++) {
-        const char *text = i == 0 ? self->options.url : side[i - 1];
-        fw_url url;
-        fw_status status = fw_url_parse(text, &url);
-        if (status != FW_OK)
-            return status;
-        if (url.pattern == FW_LEASED)
-            return fw_fail(FW_UNSUPPORTED,
-                           "%s: leased delivery is not in this version; say push+%s (each frame to one worker) "
-                           "or pub+%s (to every subscriber)",
-                           text, text, text);
-        if (url.pattern == FW_PUSH && working)
-            return fw_fail(FW_INVALID, "%s: a sender has one working output; say pub+ for the others", text);
-        working |= url.pattern == FW_PUSH;
-        if (i == FW_OUTPUTS_MAX)
-            return fw_fail(FW_INVALID, "%s: a sender has at most %d outputs", text, FW_OUTPUTS_MAX);
-        status = fw_output_open(self->context, &url, self->security, self->wake_fd, &self->outputs[i]);
-        if (status != FW_OK)
-            return status;
-        self->output_count++;
-        if (url.pattern == FW_PUSH && i > 0) { /* the working output is the one that counts */
-            fw_output *first = self->outputs[0];
-            self->outputs[0] = self->outputs[i];
-            self->outputs[i] = first;
-        }
-    }
-    if (self->options.collect != NULL && !working)
-        return fw_fail(FW_INVALID, "--collect goes with push+: subscribers of pub+ do not answer");
-    return FW_OK;
-}
-
 /* The file appears whole: who waits for it never reads half a URL. */
 static fw_status write_ready_file(fw_sender *self) {
     const char *path = self->options.ready_file;
@@ -127,7 +93,7 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
     if (status == FW_OK)
         status = fw_results_open(&results, &self->results);
     if (status == FW_OK)
-        status = open_outputs(self);
+        status = fw_sender_open_outputs(self);
     if (status == FW_OK && self->options.collect != NULL)
         status = fw_collect_open(self->context, self->options.collect, self->security, self->options.stream,
                                  self->epoch, &self->collect);
@@ -184,7 +150,7 @@ static void drop_head(fw_sender *self) {
 static fw_status wait_for_start(fw_sender *self) {
     pthread_mutex_lock(&self->lock);
     while (!self->started && ended(self) == FW_OK) {
-        if (fw_output_takers(self->outputs[0]) >= self->options.wait_workers)
+        if (self->outputs[0]->kind->takers(self->outputs[0]) >= self->options.wait_workers)
             self->started = true;
         else
             pthread_cond_wait(&self->changed, &self->lock);
@@ -277,7 +243,7 @@ fw_status fw_sender_send(fw_sender *self, fw_frame **frame_p) {
     fw_sender_pump(self);
     bool tend = false;
     for (size_t i = 0; i < self->output_count; i++)
-        tend |= fw_output_wants_tending(self->outputs[i]);
+        tend |= self->outputs[i]->kind->wants_tending(self->outputs[i]);
     pthread_mutex_unlock(&self->lock);
     if (tend)
         fw_sender_wake(self);
@@ -322,7 +288,7 @@ void fw_sender_stop(fw_sender *self) {
 
 const char *fw_sender_url(const fw_sender *self, size_t index) {
     if (index < self->output_count)
-        return self->outputs[index]->socket->bound;
+        return self->outputs[index]->url;
     return index == self->output_count && self->collect != NULL ? self->collect->socket->bound : NULL;
 }
 
@@ -350,12 +316,12 @@ void fw_sender_close(fw_sender **self_p) {
         fw_frame_drop(&frame);
     }
     for (size_t i = 0; i < self->output_count; i++)
-        fw_output_close(self->outputs[i], 0);
+        self->outputs[i]->kind->close(self->outputs[i]);
     fw_collect_close(&self->collect);
     fw_security_close(&self->security);
     fw_context_close(&self->context);
     for (size_t i = 0; i < self->output_count; i++)
-        fw_output_free(&self->outputs[i]);
+        self->outputs[i]->kind->free(self->outputs[i]);
     (void)fw_results_close(&self->results);
     fw_pool_close(&self->pool);
     fw_options_free(&self->options);

@@ -24,9 +24,8 @@
 #define FW_OUTPUTS_MAX 16
 
 typedef enum fw_phase {
-    FW_RUNNING,  /* frames come */
-    FW_FLUSHING, /* all are handed over; libzmq holds some */
-    FW_ENDING,   /* `end` is said, and repeated to who comes late */
+    FW_RUNNING, /* frames come */
+    FW_ENDING,  /* no frame follows, and none waits: the outputs come to their end */
     FW_FINISHED
 } fw_phase;
 
@@ -63,8 +62,14 @@ struct fw_sender {
 /* Under the lock: the sender cannot go on. Keeps the first status and this thread's fw_cause(). */
 void fw_sender_break(fw_sender *self, fw_status status);
 
+/* Open what options.url and options.side_urls say; the working output is the first. */
+fw_status fw_sender_open_outputs(fw_sender *self);
+
 /* Under the lock: hand over what waits, in order, as far as the outputs take it. */
 void fw_sender_pump(fw_sender *self);
+
+/* Under the lock: `end` with the account as it is, padded by so many bytes, into self->header. false: broken. */
+bool fw_sender_pack_end(fw_sender *self, size_t pad, fw_packed *packed);
 
 /* The sender's thread. */
 void *fw_sender_thread(void *arg);

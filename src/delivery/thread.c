@@ -6,76 +6,62 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "delivery/flush.h"
-#include "net/probe.h"
+#include "delivery/peers.h"
 
-#define TICK            (200 * FW_MS)
-#define SAY_AFTER       (2 * FW_SECOND)
-#define PROBE_WITHIN    (500 * FW_MS)
-#define RECONNECT_AFTER (1 * FW_SECOND)
-#define POLL_MAX        (1 + 2 * FW_OUTPUTS_MAX + 2)
+#define TICK      (200 * FW_MS)
+#define SAY_AFTER (2 * FW_SECOND)
+#define POLL_MAX  (1 + FW_OUTPUTS_MAX * FW_OUTPUT_FDS + 2)
 
 /* What the thread alone knows. */
 typedef struct hub {
     fw_sender *sender;
-    fw_flush flush;
     fw_time alone_since; /* nobody takes frames though there are some; 0: somebody does */
     bool alone_said;
-    fw_time reconnect_at[FW_OUTPUTS_MAX + 1]; /* of outputs and collect, after a wrong peer; 0: not due */
+    fw_time results_since; /* the outputs are finished; results are waited for */
+    fw_time reconnect_at;  /* of collect, after a wrong peer; 0: not due */
+    struct pollfd fds[POLL_MAX];
 } hub;
 
-/* Under the lock. A side output may pin at most a quarter of the memory, so that it cannot stop the stream; a pub+ output
- * that stands alone may take three quarters. One frame always passes. */
-static bool may_pin(fw_sender *self, const fw_output *output, const fw_frame *frame) {
-    if (output->push)
-        return true;
-    size_t memory = self->options.memory;
-    size_t most = output == self->outputs[0] ? memory / 4 * 3 : memory / 4;
-    size_t held = atomic_load(&output->held_bytes);
-    return held == 0 || held + frame->slot->room <= most;
+/* Under the lock: the oldest waiting frame to all outputs. false: the working one can't take it now. */
+static bool hand_over(fw_sender *self, fw_frame *frame) {
+    frame->header.item = (fw_span){ frame->item, frame->item != NULL ? strlen(frame->item) : 0 };
+    frame->header.meta = (fw_span){ (const char *)frame->meta.packed, frame->meta.size };
+    frame->header.meta_count = frame->meta.count;
+    fw_packed packed = { .stream = self->options.stream, .header = self->header };
+    fw_status status = fw_header_pack(&frame->header, self->header, sizeof self->header, &packed.header_size);
+    if (status == FW_OK && self->collect != NULL)
+        status = fw_collect_note(self->collect, &frame->header);
+    if (status != FW_OK) {
+        fw_sender_break(self, status);
+        return false;
+    }
+    fw_taken taken = self->outputs[0]->kind->send(self->outputs[0], &packed, frame);
+    if (taken == FW_NOT_NOW) {
+        if (self->collect != NULL)
+            fw_collect_forget(self->collect, frame->header.seq);
+        return false;
+    }
+    self->counts.bytes += frame->header.format.size;
+    for (size_t i = 1; i < self->output_count; i++)
+        (void)self->outputs[i]->kind->send(self->outputs[i], &packed, frame);
+    self->head = frame->next;
+    if (self->head == NULL)
+        self->tail = NULL;
+    self->queued--;
+    if (taken == FW_TAKEN)
+        fw_frame_drop(&frame);
+    return true;
 }
 
 void fw_sender_pump(fw_sender *self) {
     bool moved = false;
-    while (self->head != NULL && self->broken == FW_OK && fw_output_takes(self->outputs[0])) {
-        fw_frame *frame = self->head;
-        frame->header.item = (fw_span){ frame->item, frame->item != NULL ? strlen(frame->item) : 0 };
-        frame->header.meta = (fw_span){ (const char *)frame->meta.packed, frame->meta.size };
-        frame->header.meta_count = frame->meta.count;
-        fw_packed packed = { .stream = self->options.stream, .header = self->header };
-        fw_status status = fw_header_pack(&frame->header, self->header, sizeof self->header, &packed.header_size);
-        if (status == FW_OK && self->collect != NULL)
-            status = fw_collect_note(self->collect, &frame->header);
-        if (status != FW_OK) {
-            fw_sender_break(self, status);
-            break;
-        }
-        fw_output *first = self->outputs[0];
-        if (!may_pin(self, first, frame)) {
-            first->dropped++;
-            self->counts.dropped++;
-        } else if (fw_output_send(first, &packed, frame)) {
-            self->counts.bytes += frame->header.format.size;
-        } else {
-            if (self->collect != NULL)
-                fw_collect_forget(self->collect, frame->header.seq);
-            break;
-        }
-        for (size_t i = 1; i < self->output_count; i++)
-            if (!may_pin(self, self->outputs[i], frame) || !fw_output_send(self->outputs[i], &packed, frame))
-                self->outputs[i]->dropped++;
-        self->head = frame->next;
-        if (self->head == NULL)
-            self->tail = NULL;
-        self->queued--;
+    fw_output *first = self->outputs[0];
+    while (self->head != NULL && self->broken == FW_OK && first->kind->takes(first) && hand_over(self, self->head))
         moved = true;
-        fw_frame_drop(&frame);
-    }
     if (moved)
         pthread_cond_broadcast(&self->changed);
 }
@@ -85,10 +71,10 @@ static void watch_for_takers(hub *self, fw_time now) {
     fw_sender *sender = self->sender;
     const fw_output *first = sender->outputs[0];
     unsigned needed = !sender->started ? sender->options.wait_workers : sender->head != NULL ? 1 : 0;
-    unsigned there = fw_output_takers(first);
+    unsigned there = first->kind->takers(first);
     if (there >= needed || sender->phase != FW_RUNNING) {
         if (self->alone_said)
-            fw_info("%s: going on", first->socket->bound);
+            fw_info("%s: going on", first->url);
         self->alone_since = 0;
         self->alone_said = false;
         return;
@@ -97,59 +83,21 @@ static void watch_for_takers(hub *self, fw_time now) {
         self->alone_since = now;
     if (!self->alone_said && now - self->alone_since >= SAY_AFTER) {
         self->alone_said = true;
-        fw_info("waiting for %u %s%s at %s (%u connected)", needed, first->push ? "receiver" : "subscriber",
-                needed == 1 ? "" : "s", first->socket->bound, there);
+        fw_info("waiting for %u %s%s at %s (%u connected)", needed, first->kind->taker, needed == 1 ? "" : "s",
+                first->url, there);
     }
     if (now >= fw_after(self->alone_since, sender->options.timeout))
-        fw_sender_break(sender, fw_fail(FW_NOT_FOUND, "nobody came to %s in %.3g s (--timeout)", first->socket->bound,
+        fw_sender_break(sender, fw_fail(FW_NOT_FOUND, "nobody came to %s in %.3g s (--timeout)", first->url,
                                         (double)sender->options.timeout / (double)FW_SECOND));
 }
 
-/* A peer that is no receiver of ours. Where we connect its kind is named, and libzmq will not try again by itself. */
-static void on_wrong_peer(fw_socket *socket, const fw_event *event, bool secured, fw_time *reconnect_at) {
-    if (socket->bind) {
-        if (event->denied)
-            fw_warn("%s: %s was refused: its key is not let in", socket->bound, event->peer);
-        else
-            fw_debug("%s: %s left without a handshake", socket->bound, event->peer);
-        return;
-    }
-    if (*reconnect_at == 0 && fw_probe_explain(&socket->url, socket->type, secured, PROBE_WITHIN) != FW_OK)
-        fw_warn("%s", fw_cause());
-    *reconnect_at = fw_after(fw_now(), RECONNECT_AFTER);
-}
-
-static void read_monitor(hub *self, fw_socket *socket, fw_time *reconnect_at) {
-    fw_event event;
-    fw_event_kind kind;
-    while ((kind = fw_socket_event(socket, &event)) != FW_EVENT_NONE) {
-        if (kind == FW_EVENT_WRONG_PEER)
-            on_wrong_peer(socket, &event, self->sender->security != NULL, reconnect_at);
-        else if (kind == FW_EVENT_HANDSHAKE)
-            fw_debug("%s: a receiver is connected", socket->bound);
-        else if (kind == FW_EVENT_DISCONNECTED)
-            fw_debug("%s: %s is gone", socket->bound, event.peer);
-    }
-    if (*reconnect_at != 0 && fw_now() >= *reconnect_at) {
-        *reconnect_at = 0;
-        (void)fw_socket_reconnect(socket);
-    }
-}
-
 /* Under the lock: outputs, their peers, and what waits for them. */
-static void tend_outputs(hub *self) {
-    fw_sender *sender = self->sender;
+static void tend_outputs(fw_sender *sender, fw_time now) {
     for (size_t i = 0; i < sender->output_count; i++) {
         fw_output *output = sender->outputs[i];
-        unsigned before = fw_output_takers(output);
-        read_monitor(self, output->socket, &self->reconnect_at[i]);
-        bool came = fw_output_tend(output, sender->options.stream);
-        unsigned after = fw_output_takers(output);
-        if (output->push)
-            came = after > before;
-        if (came)
-            fw_flush_came(&self->flush, output);
-        if (after != before)
+        unsigned before = output->kind->takers(output);
+        output->kind->tend(output, now);
+        if (output->kind->takers(output) != before)
             pthread_cond_broadcast(&sender->changed);
     }
     fw_sender_pump(sender);
@@ -157,12 +105,13 @@ static void tend_outputs(hub *self) {
 
 static bool take_results(hub *self) {
     fw_sender *sender = self->sender;
-    if (sender->collect == NULL)
-        return false;
-    read_monitor(self, sender->collect->socket, &self->reconnect_at[FW_OUTPUTS_MAX]);
     bool more = false;
-    fw_status status =
-        fw_collect_receive(sender->collect, sender->results, sender->options.on_result, sender->options.arg, &more);
+    fw_status status = FW_OK;
+    if (sender->collect != NULL) {
+        fw_peers_tend(sender->collect->socket, sender->security != NULL, fw_now(), &self->reconnect_at);
+        status =
+            fw_collect_receive(sender->collect, sender->results, sender->options.on_result, sender->options.arg, &more);
+    }
     if (status == FW_OK)
         status = fw_results_tick(sender->results, fw_now());
     if (status != FW_OK) {
@@ -173,47 +122,93 @@ static bool take_results(hub *self) {
     return more;
 }
 
-static void add_fd(struct pollfd *fds, nfds_t *count, void *zmq) {
-    int fd = -1;
-    size_t size = sizeof fd;
-    if (zmq_getsockopt(zmq, ZMQ_FD, &fd, &size) == 0)
-        fds[(*count)++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+bool fw_sender_pack_end(fw_sender *self, size_t pad, fw_packed *packed) {
+    static const char padding[FW_META_MAX];
+    fw_meta meta = { 0 };
+    fw_status status = pad > 0 ? fw_meta_text(&meta, "pad", padding, pad) : FW_OK;
+    fw_counts counts = self->counts;
+    self->outputs[0]->kind->count(self->outputs[0], &counts);
+    fw_header header = {
+        .kind = FW_KIND_END,
+        .epoch = self->epoch,
+        .captured = counts.captured,
+        .sent = counts.sent,
+        .done = counts.done,
+        .dead = counts.dead,
+        .dropped = counts.dropped,
+        .meta = { (const char *)meta.packed, meta.size },
+        .meta_count = meta.count,
+    };
+    *packed = (fw_packed){ .stream = self->options.stream, .header = self->header };
+    if (status == FW_OK)
+        status = fw_header_pack(&header, self->header, sizeof self->header, &packed->header_size);
+    fw_meta_free(&meta);
+    if (status != FW_OK)
+        fw_sender_break(self, status);
+    return status == FW_OK;
 }
 
-static nfds_t poll_set(fw_sender *sender, struct pollfd *fds) {
+static bool results_done(const hub *self, fw_time now) {
+    const fw_sender *sender = self->sender;
+    fw_collect *collect = sender->collect;
+    if (collect == NULL || now >= sender->stop_by)
+        return true;
+    pthread_mutex_lock(&collect->lock);
+    bool all = collect->open.count == 0;
+    fw_time since = collect->last > self->results_since ? collect->last : self->results_since;
+    pthread_mutex_unlock(&collect->lock);
+    return all || now >= fw_after(since, sender->options.deadline);
+}
+
+/* Under the lock: one step of the way from the last frame to the end: the queue is empty, the outputs are finished, results
+ * are in. true: it is over, broken, or out of time. */
+static bool finish_step(hub *self, fw_time now) {
+    fw_sender *sender = self->sender;
+    if (sender->broken != FW_OK || (sender->closing && sender->stop_by == 0))
+        return true;
+    if (!sender->closing || (sender->head != NULL && now < sender->stop_by))
+        return false;
+    sender->phase = FW_ENDING;
+    bool over = true;
+    for (size_t i = 0; i < sender->output_count; i++)
+        over &= sender->outputs[i]->kind->finish(sender->outputs[i], now);
+    if (self->results_since == 0)
+        self->results_since = now;
+    return over && results_done(self, now);
+}
+
+/* Wait for a change: in a socket, by a wake, or by time. */
+static void wait_for_change(hub *self) {
+    fw_sender *sender = self->sender;
+    fw_time until = fw_after(fw_now(), TICK);
     nfds_t count = 0;
-    fds[count++] = (struct pollfd){ .fd = sender->wake_fd, .events = POLLIN };
-    for (size_t i = 0; i < sender->output_count; i++) {
-        add_fd(fds, &count, sender->outputs[i]->socket->zmq);
-        add_fd(fds, &count, sender->outputs[i]->socket->monitor);
-    }
+    self->fds[count++] = (struct pollfd){ .fd = sender->wake_fd, .events = POLLIN };
+    pthread_mutex_lock(&sender->lock);
+    for (size_t i = 0; i < sender->output_count; i++)
+        count += sender->outputs[i]->kind->poll(sender->outputs[i], &self->fds[count], &until);
+    pthread_mutex_unlock(&sender->lock);
     if (sender->collect != NULL) {
-        add_fd(fds, &count, sender->collect->socket->zmq);
-        add_fd(fds, &count, sender->collect->socket->monitor);
+        fw_poll_add(self->fds, &count, sender->collect->socket->zmq);
+        fw_poll_add(self->fds, &count, sender->collect->socket->monitor);
     }
-    return count;
+    poll(self->fds, count, fw_poll_ms(until));
+    uint64_t wakes;
+    (void)!read(sender->wake_fd, &wakes, sizeof wakes);
 }
 
 void *fw_sender_thread(void *arg) {
     fw_sender *sender = arg;
-    hub self = { .sender = sender, .flush = { .sender = sender } };
-    struct pollfd fds[POLL_MAX];
-    nfds_t fd_count = poll_set(sender, fds);
-    for (bool more = false;;) {
-        if (!more) {
-            poll(fds, fd_count, (int)(TICK / FW_MS));
-            uint64_t wakes;
-            (void)!read(sender->wake_fd, &wakes, sizeof wakes);
-        }
+    hub self = { .sender = sender };
+    for (bool more = false, finished = false; !finished;) {
+        if (!more)
+            wait_for_change(&self);
         more = take_results(&self);
         fw_time now = fw_now();
         pthread_mutex_lock(&sender->lock);
-        tend_outputs(&self);
+        tend_outputs(sender, now);
         watch_for_takers(&self, now);
-        bool finished = fw_flush_step(&self.flush, now);
+        finished = finish_step(&self, now);
         pthread_mutex_unlock(&sender->lock);
-        if (finished)
-            break;
     }
     fw_status status = fw_results_tick(sender->results, FW_FOREVER);
     pthread_mutex_lock(&sender->lock);

@@ -1,0 +1,324 @@
+/* Plain outputs: PUSH hands each frame to one receiver and waits for slow ones; XPUB gives it to all, and drops. */
+#include "delivery/output.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "delivery/peers.h"
+#include "delivery/sender.h"
+
+/* Frames a peer may have waiting in libzmq: two keep the wire busy while the next is made. */
+#define FRAMES_AHEAD 2
+/* What receivers say to us on these sockets is subscriptions: a stream's name, or less. */
+#define SUBSCRIPTION_MAX 1024
+/* Subscribers may be late and cannot be asked: they are told the end so often. */
+#define REPEAT (200 * FW_MS)
+/* `end` counts as held until libzmq has written it to the kernel, which libzmq tells only of messages above its batch of
+ * 8 KiB: so it is padded. Closing a socket any earlier may lose what its engine has not written (libzmq issue 4763). */
+#define END_PAD ((size_t)24 << 10)
+
+typedef struct plain {
+    fw_output output;
+    fw_socket *socket;
+    bool push;
+    unsigned subscriptions; /* that take our stream (pub) */
+    unsigned told;          /* takers when we last looked */
+    fw_time reconnect_at;
+    atomic_size_t held; /* messages that libzmq has not let go of */
+    atomic_size_t held_bytes;
+    atomic_bool flushing; /* the thread is told when the last held one is let go */
+
+    fw_time progress; /* when libzmq last let go of something */
+    size_t held_then;
+    bool left;                     /* a peer took nothing for too long, and was left */
+    bool ending;                   /* all frames are out of libzmq; `end` is being said */
+    unsigned ends_due;             /* of push: `end`s not handed over yet */
+    fw_time ends_since, repeat_at; /* of pub */
+} plain;
+
+/* What libzmq hands back when it is done with a payload. */
+typedef struct pin {
+    fw_slot *slot;
+    plain *output;
+    size_t size;
+} pin;
+
+/* libzmq's io thread, or whoever calls libzmq next. */
+static void let_go(void *data, void *hint) {
+    (void)data;
+    pin *gone = hint;
+    plain *output = gone->output;
+    fw_slot_release(gone->slot);
+    atomic_fetch_sub(&output->held_bytes, gone->size);
+    if (atomic_fetch_sub(&output->held, 1) == 1 && atomic_load(&output->flushing))
+        fw_sender_wake(output->output.sender);
+    free(gone);
+}
+
+static int events(plain *self) {
+    int now = 0;
+    size_t size = sizeof now;
+    return zmq_getsockopt(self->socket->zmq, ZMQ_EVENTS, &now, &size) == 0 ? now : 0;
+}
+
+static bool plain_takes(fw_output *output) {
+    plain *self = (plain *)output;
+    return !self->push || (events(self) & ZMQ_POLLOUT) != 0;
+}
+
+/* A side output may pin at most a quarter of the memory, so that it cannot stop the stream; a pub+ output that stands alone
+ * may take three quarters. One frame always passes. */
+static bool may_pin(const plain *self, const fw_frame *frame) {
+    if (self->push)
+        return true;
+    size_t memory = self->output.sender->options.memory;
+    size_t most = self->output.first ? memory / 4 * 3 : memory / 4;
+    size_t held = atomic_load(&self->held_bytes);
+    return held == 0 || held + frame->slot->room <= most;
+}
+
+static fw_taken send_parts(plain *self, const fw_packed *packed, fw_frame *frame) {
+    pin *held = malloc(sizeof *held);
+    if (held == NULL)
+        return FW_NOT_NOW;
+    *held = (pin){ frame->slot, self, frame->slot->room };
+    zmq_msg_t payload;
+    if (zmq_msg_init_data(&payload, frame->data, frame->header.format.size, let_go, held) != 0) {
+        free(held);
+        return FW_NOT_NOW;
+    }
+    fw_slot_retain(frame->slot);
+    atomic_fetch_add(&self->held, 1);
+    atomic_fetch_add(&self->held_bytes, held->size);
+    void *zmq = self->socket->zmq;
+    if (zmq_send(zmq, packed->stream, strlen(packed->stream), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(&payload);
+        return FW_NOT_NOW;
+    }
+    /* Once the first part is taken the others are, or the peer has gone and libzmq drops them all. */
+    (void)zmq_send(zmq, packed->header, packed->header_size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+    if (zmq_msg_send(&payload, zmq, ZMQ_DONTWAIT) < 0)
+        zmq_msg_close(&payload);
+    return FW_TAKEN;
+}
+
+/* XPUB takes every frame: what it may not pin is dropped here. */
+static fw_taken plain_send(fw_output *output, const fw_packed *packed, fw_frame *frame) {
+    plain *self = (plain *)output;
+    fw_taken taken = may_pin(self, frame) ? send_parts(self, packed, frame) : FW_NOT_NOW;
+    output->sent += taken == FW_TAKEN;
+    if (taken == FW_TAKEN || self->push)
+        return taken;
+    output->dropped++;
+    return FW_TAKEN;
+}
+
+/* A subscription is one byte (1: comes, 0: goes) and a prefix. */
+static void read_subscription(plain *self) {
+    const char *stream = self->output.sender->options.stream;
+    char text[SUBSCRIPTION_MAX];
+    int size = zmq_recv(self->socket->zmq, text, sizeof text, ZMQ_DONTWAIT);
+    if (size < 1 || (size_t)size > sizeof text)
+        return;
+    size_t prefix = (size_t)size - 1;
+    if (prefix > strlen(stream) || memcmp(text + 1, stream, prefix) != 0)
+        return;
+    if (text[0] == 1) {
+        self->subscriptions++;
+        self->repeat_at = 0; /* who comes late is told the end at once */
+    } else if (text[0] == 0) {
+        self->subscriptions -= self->subscriptions > 0;
+    }
+}
+
+static unsigned plain_takers(const fw_output *output) {
+    const plain *self = (const plain *)output;
+    return self->push ? self->socket->peers : self->subscriptions;
+}
+
+static void plain_tend(fw_output *output, fw_time now) {
+    plain *self = (plain *)output;
+    fw_peers_tend(self->socket, output->sender->security != NULL, now, &self->reconnect_at);
+    while ((events(self) & ZMQ_POLLIN) != 0)
+        read_subscription(self);
+    unsigned takers = plain_takers(output);
+    if (self->ending && self->push && takers > self->told)
+        self->ends_due = takers;
+    self->told = takers;
+}
+
+static bool plain_wants_tending(fw_output *output) {
+    plain *self = (plain *)output;
+    return !self->push && (events(self) & ZMQ_POLLIN) != 0;
+}
+
+static void end_let_go(void *data, void *hint) {
+    plain *self = hint;
+    free(data);
+    atomic_fetch_sub(&self->held, 1);
+    fw_sender_wake(self->output.sender);
+}
+
+/* Hand over one `end`. false: nobody can take it now. */
+static bool send_end(plain *self, const fw_packed *packed) {
+    void *copy = malloc(packed->header_size);
+    if (copy == NULL)
+        return false;
+    memcpy(copy, packed->header, packed->header_size);
+    zmq_msg_t header;
+    if (zmq_msg_init_data(&header, copy, packed->header_size, end_let_go, self) != 0) {
+        free(copy);
+        return false;
+    }
+    atomic_fetch_add(&self->held, 1);
+    void *zmq = self->socket->zmq;
+    bool taken = zmq_send(zmq, packed->stream, strlen(packed->stream), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0;
+    if (!taken || zmq_msg_send(&header, zmq, ZMQ_DONTWAIT) < 0)
+        zmq_msg_close(&header);
+    return taken;
+}
+
+/* Does a push output still move? A peer that takes nothing for the drain time is named and left. */
+static bool moves(plain *self, fw_time now) {
+    const fw_sender *sender = self->output.sender;
+    size_t held = atomic_load(&self->held) + self->ends_due;
+    if (self->progress == 0 || held != self->held_then)
+        self->progress = now;
+    if (held == 0)
+        return false;
+    self->held_then = held;
+    if (now < fw_after(self->progress, sender->options.drain) && now < sender->stop_by)
+        return true;
+    fw_warn("%s: a receiver takes nothing for %.3g s and is left; %zu messages stay untaken", self->output.url,
+            (double)sender->options.drain / (double)FW_SECOND, held);
+    self->left = true;
+    return false;
+}
+
+/* From the last frame to the end of a push output: libzmq lets go of all frames, each peer is told the end, and libzmq
+ * lets go of that as well. */
+static bool push_finish(plain *self, fw_time now) {
+    fw_output *output = &self->output;
+    if (!self->ending) {
+        /* libzmq hands frames to a peer before its monitor tells of it: that peer is due an `end` too. */
+        bool untold = plain_takers(output) == 0 && plain_takes(output) && now < output->sender->stop_by;
+        if (moves(self, now) || untold)
+            return false;
+        size_t held = atomic_load(&self->held);
+        if (self->left) /* what its peer never took is in flight, not sent */
+            output->sent -= held < output->sent ? held : output->sent;
+        self->ending = true;
+        self->ends_due = plain_takers(output);
+        self->progress = 0;
+    }
+    if (self->ends_due > plain_takers(output))
+        self->ends_due = plain_takers(output);
+    fw_packed packed;
+    if (self->ends_due > 0 && fw_sender_pack_end(output->sender, END_PAD, &packed))
+        while (self->ends_due > 0 && send_end(self, &packed))
+            self->ends_due--;
+    return self->left || !moves(self, now);
+}
+
+static bool pub_finish(plain *self, fw_time now) {
+    const fw_sender *sender = self->output.sender;
+    if (!self->ending)
+        self->ends_since = now;
+    self->ending = true;
+    fw_packed packed;
+    if (now >= self->repeat_at && fw_sender_pack_end(self->output.sender, END_PAD, &packed)) {
+        (void)send_end(self, &packed);
+        self->repeat_at = fw_after(now, REPEAT);
+    }
+    fw_time until = fw_after(self->ends_since, sender->options.drain);
+    return now >= (until < sender->stop_by ? until : sender->stop_by);
+}
+
+static bool plain_finish(fw_output *output, fw_time now) {
+    plain *self = (plain *)output;
+    atomic_store(&self->flushing, true);
+    return self->push ? push_finish(self, now) : pub_finish(self, now);
+}
+
+static void plain_count(const fw_output *output, fw_counts *counts) {
+    counts->sent = output->sent;
+    counts->dropped += output->dropped;
+    counts->in_flight = counts->captured - counts->sent - counts->dropped;
+}
+
+static nfds_t plain_poll(fw_output *output, struct pollfd *fds, fw_time *until_p) {
+    (void)until_p;
+    plain *self = (plain *)output;
+    nfds_t count = 0;
+    fw_poll_add(fds, &count, self->socket->zmq);
+    fw_poll_add(fds, &count, self->socket->monitor);
+    return count;
+}
+
+static void plain_close(fw_output *output) {
+    fw_socket_close(&((plain *)output)->socket, 0);
+}
+
+static void plain_free(fw_output *output) {
+    free(output);
+}
+
+static const fw_output_class push_class = {
+    .takes = plain_takes,
+    .send = plain_send,
+    .wants_tending = plain_wants_tending,
+    .tend = plain_tend,
+    .takers = plain_takers,
+    .finish = plain_finish,
+    .count = plain_count,
+    .poll = plain_poll,
+    .taker = "receiver",
+    .close = plain_close,
+    .free = plain_free,
+};
+
+static const fw_output_class pub_class = {
+    .takes = plain_takes,
+    .send = plain_send,
+    .wants_tending = plain_wants_tending,
+    .tend = plain_tend,
+    .takers = plain_takers,
+    .finish = plain_finish,
+    .count = plain_count,
+    .poll = plain_poll,
+    .taker = "subscriber",
+    .close = plain_close,
+    .free = plain_free,
+};
+
+fw_status fw_plain_open(fw_sender *sender, const fw_url *url, bool first, fw_output **self_p) {
+    *self_p = NULL;
+    plain *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return fw_fail(FW_NO_MEMORY, "no memory for an output");
+    self->push = url->pattern == FW_PUSH;
+    self->output = (fw_output){ .kind = self->push ? &push_class : &pub_class, .sender = sender, .first = first };
+    fw_socket_options options = {
+        .type = self->push ? ZMQ_PUSH : ZMQ_XPUB,
+        .bind = true,
+        .send_hwm = FRAMES_AHEAD,
+        .receive_hwm = 1000,
+        .max_message = SUBSCRIPTION_MAX,
+        .security = sender->security,
+    };
+    fw_status status = fw_socket_open(sender->context, url, &options, &self->socket);
+    if (status != FW_OK) {
+        free(self);
+        return status;
+    }
+    self->output.url = self->socket->bound;
+    *self_p = &self->output;
+    return FW_OK;
+}
