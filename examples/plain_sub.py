@@ -21,6 +21,7 @@ def main(url: str, stream: str = "") -> None:
         name, packed, *payload = socket.recv_multipart(copy=False)
         header = msgpack.unpackb(packed.buffer)
         if header["kind"] == "end":
+            print(f"{name.bytes.decode()} ended, {header['captured'] - (expected or 0)} missed")
             break
         image = np.frombuffer(payload[0].buffer, header["dtype"]).reshape(header["shape"])
         missed = 0 if expected is None else header["seq"] - expected
