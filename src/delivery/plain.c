@@ -1,17 +1,15 @@
 /* Plain outputs: PUSH hands each frame to one receiver and waits for slow ones; XPUB gives it to all, and drops. */
 #include "delivery/output.h"
 
-#include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zmq.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "delivery/peers.h"
+#include "delivery/pin.h"
 #include "delivery/sender.h"
 
 /* Frames a peer may have waiting in libzmq: two keep the wire busy while the next is made. */
@@ -31,9 +29,7 @@ typedef struct plain {
     unsigned subscriptions; /* that take our stream (pub) */
     unsigned told;          /* takers when we last looked */
     fw_time reconnect_at;
-    atomic_size_t held; /* messages that libzmq has not let go of */
-    atomic_size_t held_bytes;
-    atomic_bool flushing; /* the thread is told when the last held one is let go */
+    fw_pins pins; /* messages that libzmq has not let go of */
 
     fw_time progress; /* when libzmq last let go of something */
     size_t held_then;
@@ -42,25 +38,6 @@ typedef struct plain {
     unsigned ends_due;             /* of push: `end`s not handed over yet */
     fw_time ends_since, repeat_at; /* of pub */
 } plain;
-
-/* What libzmq hands back when it is done with a payload. */
-typedef struct pin {
-    fw_slot *slot;
-    plain *output;
-    size_t size;
-} pin;
-
-/* libzmq's io thread, or whoever calls libzmq next. */
-static void let_go(void *data, void *hint) {
-    (void)data;
-    pin *gone = hint;
-    plain *output = gone->output;
-    fw_slot_release(gone->slot);
-    atomic_fetch_sub(&output->held_bytes, gone->size);
-    if (atomic_fetch_sub(&output->held, 1) == 1 && atomic_load(&output->flushing))
-        fw_sender_wake(output->output.sender);
-    free(gone);
-}
 
 static int events(plain *self) {
     int now = 0;
@@ -80,23 +57,14 @@ static bool may_pin(const plain *self, const fw_frame *frame) {
         return true;
     size_t memory = self->output.sender->options.memory;
     size_t most = self->output.first ? memory / 4 * 3 : memory / 4;
-    size_t held = atomic_load(&self->held_bytes);
+    size_t held = atomic_load(&self->pins.bytes);
     return held == 0 || held + frame->slot->room <= most;
 }
 
 static fw_taken send_parts(plain *self, const fw_packed *packed, fw_frame *frame) {
-    pin *held = malloc(sizeof *held);
-    if (held == NULL)
-        return FW_NOT_NOW;
-    *held = (pin){ frame->slot, self, frame->slot->room };
     zmq_msg_t payload;
-    if (zmq_msg_init_data(&payload, frame->data, frame->header.format.size, let_go, held) != 0) {
-        free(held);
+    if (!fw_pin_slot(&self->pins, frame->slot, frame->header.format.size, &payload))
         return FW_NOT_NOW;
-    }
-    fw_slot_retain(frame->slot);
-    atomic_fetch_add(&self->held, 1);
-    atomic_fetch_add(&self->held_bytes, held->size);
     void *zmq = self->socket->zmq;
     if (zmq_send(zmq, packed->stream, strlen(packed->stream), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
         zmq_msg_close(&payload);
@@ -159,25 +127,11 @@ static bool plain_wants_tending(fw_output *output) {
     return !self->push && (events(self) & ZMQ_POLLIN) != 0;
 }
 
-static void end_let_go(void *data, void *hint) {
-    plain *self = hint;
-    free(data);
-    atomic_fetch_sub(&self->held, 1);
-    fw_sender_wake(self->output.sender);
-}
-
 /* Hand over one `end`. false: nobody can take it now. */
 static bool send_end(plain *self, const fw_packed *packed) {
-    void *copy = malloc(packed->header_size);
-    if (copy == NULL)
-        return false;
-    memcpy(copy, packed->header, packed->header_size);
     zmq_msg_t header;
-    if (zmq_msg_init_data(&header, copy, packed->header_size, end_let_go, self) != 0) {
-        free(copy);
+    if (!fw_pin_copy(&self->pins, packed->header, packed->header_size, &header))
         return false;
-    }
-    atomic_fetch_add(&self->held, 1);
     void *zmq = self->socket->zmq;
     bool taken = zmq_send(zmq, packed->stream, strlen(packed->stream), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0;
     if (!taken || zmq_msg_send(&header, zmq, ZMQ_DONTWAIT) < 0)
@@ -188,7 +142,7 @@ static bool send_end(plain *self, const fw_packed *packed) {
 /* Does a push output still move? A peer that takes nothing for the drain time is named and left. */
 static bool moves(plain *self, fw_time now) {
     const fw_sender *sender = self->output.sender;
-    size_t held = atomic_load(&self->held) + self->ends_due;
+    size_t held = atomic_load(&self->pins.messages) + self->ends_due;
     if (self->progress == 0 || held != self->held_then)
         self->progress = now;
     if (held == 0)
@@ -211,7 +165,7 @@ static bool push_finish(plain *self, fw_time now) {
         bool untold = plain_takers(output) == 0 && plain_takes(output) && now < output->sender->stop_by;
         if (moves(self, now) || untold)
             return false;
-        size_t held = atomic_load(&self->held);
+        size_t held = atomic_load(&self->pins.messages);
         if (self->left) /* what its peer never took is in flight, not sent */
             output->sent -= held < output->sent ? held : output->sent;
         self->ending = true;
@@ -243,7 +197,7 @@ static bool pub_finish(plain *self, fw_time now) {
 
 static bool plain_finish(fw_output *output, fw_time now) {
     plain *self = (plain *)output;
-    atomic_store(&self->flushing, true);
+    atomic_store(&self->pins.tell, true);
     return self->push ? push_finish(self, now) : pub_finish(self, now);
 }
 
@@ -305,6 +259,7 @@ fw_status fw_plain_open(fw_sender *sender, const fw_url *url, bool first, fw_out
         return fw_fail(FW_NO_MEMORY, "no memory for an output");
     self->push = url->pattern == FW_PUSH;
     self->output = (fw_output){ .kind = self->push ? &push_class : &pub_class, .sender = sender, .first = first };
+    self->pins.wake_fd = sender->wake_fd;
     fw_socket_options options = {
         .type = self->push ? ZMQ_PUSH : ZMQ_XPUB,
         .bind = true,
