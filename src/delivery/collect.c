@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "base/text.h"
 #include "wire/message.h"
 
 /* Results a worker may have waiting in libzmq; each may be large. */
@@ -133,40 +132,7 @@ static open_frame *take_open(fw_collect *self, const fw_header *answer) {
     return frame;
 }
 
-static fw_status deliver(fw_collect *self, const open_frame *frame, const fw_header *answer, const fw_part *parts,
-                         fw_results *results, void (*on_result)(void *, const fw_result *), void *arg) {
-    fw_line line = {
-        .stream = self->stream,
-        .epoch = self->epoch,
-        .seq = answer->seq,
-        .item = frame->item[0] != '\0' ? frame->item : NULL,
-        .about = frame->about,
-    };
-    const char *json = NULL;
-    fw_status status = fw_results_add(results, &line, answer, parts, &json);
-    if (status != FW_OK || on_result == NULL)
-        return status;
-    char worker[256], error[4096];
-    fw_escape(worker, sizeof worker, answer->worker.data, answer->worker.size);
-    fw_escape(error, sizeof error, answer->error.data, answer->error.size);
-    fw_result result = {
-        .stream = self->stream,
-        .epoch = self->epoch,
-        .seq = answer->seq,
-        .item = frame->item,
-        .status = fw_verdict_text(answer->verdict),
-        .error = answer->verdict == FW_DONE ? NULL : error,
-        .worker = worker,
-        .value = parts[2].data,
-        .value_size = parts[2].size,
-        .json = json,
-    };
-    on_result(arg, &result);
-    return FW_OK;
-}
-
-static fw_status take_message(fw_collect *self, const fw_part *parts, int part_count, fw_results *results,
-                              void (*on_result)(void *, const fw_result *), void *arg) {
+static fw_status take_message(fw_collect *self, const fw_part *parts, int part_count, fw_results *results) {
     fw_header answer;
     fw_reason reason;
     fw_status status = part_count > FW_PARTS_MAX ? fw_fail(FW_BAD_MESSAGE, "it has %d parts", part_count)
@@ -180,13 +146,19 @@ static fw_status take_message(fw_collect *self, const fw_part *parts, int part_c
     open_frame *frame = take_open(self, &answer);
     if (frame == NULL)
         return FW_OK;
-    status = deliver(self, frame, &answer, parts, results, on_result, arg);
+    const fw_line line = {
+        .stream = self->stream,
+        .epoch = self->epoch,
+        .seq = answer.seq,
+        .item = frame->item[0] != '\0' ? frame->item : NULL,
+        .about = frame->about,
+    };
+    status = fw_results_add(results, &line, &answer, parts);
     drop_open(frame);
     return status;
 }
 
-fw_status fw_collect_receive(fw_collect *self, fw_results *results,
-                             void (*on_result)(void *arg, const fw_result *result), void *arg, bool *more_p) {
+fw_status fw_collect_receive(fw_collect *self, fw_results *results, bool *more_p) {
     fw_status status = FW_OK;
     *more_p = true;
     for (int i = 0; i < BATCH && status == FW_OK; i++) {
@@ -197,7 +169,7 @@ fw_status fw_collect_receive(fw_collect *self, fw_results *results,
             *more_p = false;
             return FW_OK;
         }
-        status = take_message(self, parts, part_count, results, on_result, arg);
+        status = take_message(self, parts, part_count, results);
         for (int part = 0; part < part_count && part < FW_PARTS_MAX; part++)
             zmq_msg_close(&messages[part]);
     }

@@ -32,10 +32,9 @@ fw_status fw_collect_note(fw_collect *self, const fw_header *header);
 /* It was not sent after all. Any thread. */
 void fw_collect_forget(fw_collect *self, uint64_t seq);
 
-/* Take in what has come, at most a batch: write each result (on_result or results may be NULL). *more_p: perhaps there
- * is more. Errors: those of fw_results_add(). The sender's thread. */
-fw_status fw_collect_receive(fw_collect *self, fw_results *results,
-                             void (*on_result)(void *arg, const fw_result *result), void *arg, bool *more_p);
+/* Take in what has come, at most a batch, and write each result. *more_p: perhaps there is more.
+ * Errors: those of fw_results_add(). The sender's thread. */
+fw_status fw_collect_receive(fw_collect *self, fw_results *results, bool *more_p);
 
 void fw_collect_close(fw_collect **self_p);
 

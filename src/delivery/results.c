@@ -193,8 +193,28 @@ static fw_status write_line(fw_results *self) {
     return FW_OK;
 }
 
-fw_status fw_results_add(fw_results *self, const fw_line *line, const fw_header *answer, const fw_part *parts,
-                         const char **json_p) {
+/* The result whose line is in self->text, to the callback. */
+static void tell(fw_results *self, const fw_line *line, const fw_header *answer, const fw_part *parts) {
+    char worker[256], error[4096];
+    fw_escape(worker, sizeof worker, answer->worker.data, answer->worker.size);
+    fw_escape(error, sizeof error, answer->error.data, answer->error.size);
+    self->text.data[self->text.size - 1] = '\0';
+    const fw_result result = {
+        .stream = line->stream,
+        .epoch = line->epoch,
+        .seq = line->seq,
+        .item = line->item != NULL ? line->item : "",
+        .status = fw_verdict_text(answer->verdict),
+        .error = answer->verdict == FW_DONE ? NULL : error,
+        .worker = worker,
+        .value = parts[FW_PARTS_BEFORE_PAYLOAD].data,
+        .value_size = parts[FW_PARTS_BEFORE_PAYLOAD].size,
+        .json = self->text.data,
+    };
+    self->options.on_result(self->options.arg, &result);
+}
+
+fw_status fw_results_add(fw_results *self, const fw_line *line, const fw_header *answer, const fw_part *parts) {
     fw_text *text = &self->text;
     text->size = 0;
     fw_text_format(text, "{\"stream\":");
@@ -212,7 +232,8 @@ fw_status fw_results_add(fw_results *self, const fw_line *line, const fw_header 
         fw_text_json(text, answer->error.data, answer->error.size);
     }
     fw_text_format(text, ",\"value\":");
-    fw_status status = fw_json_value(text, parts[2].data, parts[2].size, &self->nulls);
+    fw_status status =
+        fw_json_value(text, parts[FW_PARTS_BEFORE_PAYLOAD].data, parts[FW_PARTS_BEFORE_PAYLOAD].size, &self->nulls);
     if (status == FW_OK)
         status = add_arrays(self, line, answer, parts);
     if (status != FW_OK)
@@ -222,8 +243,8 @@ fw_status fw_results_add(fw_results *self, const fw_line *line, const fw_header 
         return fw_fail(FW_NO_MEMORY, "no memory for a result line");
     if (self->fd >= 0)
         status = write_line(self);
-    text->data[text->size - 1] = '\0';
-    *json_p = text->data;
+    if (status == FW_OK && self->options.on_result != NULL)
+        tell(self, line, answer, parts);
     return status;
 }
 

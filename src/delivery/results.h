@@ -9,8 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <framewire/status.h>
-#include <framewire/units.h>
+#include <framewire/sender.h>
 
 #include "wire/header.h"
 #include "wire/message.h"
@@ -22,7 +21,9 @@ typedef struct fw_results_options {
     const char *arrays; /* a folder, made if missing; NULL: arrays are not kept */
     bool resume;        /* go on with a file that is not empty */
     bool retry_errors;
-    fw_time sync; /* how often what was written is forced to disk */
+    fw_time sync;                                          /* how often what was written is forced to disk */
+    void (*on_result)(void *arg, const fw_result *result); /* is given each result as well; NULL: nobody */
+    void *arg;
 } fw_results_options;
 
 /* Open and lock the file, cut a torn last line, and with resume read which items have their result.
@@ -43,11 +44,10 @@ typedef struct fw_line {
 /* The fields of a line that are known when the frame is sent. malloc'ed; NULL: no memory. */
 char *fw_line_about(const fw_header *header);
 
-/* Write one line, in one write(), before it returns, and the arrays that belong to it. answer and parts are a message
- * that fw_message_check() has passed. *json_p is the line without its newline, until the next call.
+/* Write one line, in one write(), before it returns, and the arrays that belong to it; then tell on_result. answer and
+ * parts are a message that fw_message_check() has passed.
  * Errors: FW_IO ("results.jsonl: No space left on device"): what was written before stays whole. */
-fw_status fw_results_add(fw_results *self, const fw_line *line, const fw_header *answer, const fw_part *parts,
-                         const char **json_p);
+fw_status fw_results_add(fw_results *self, const fw_line *line, const fw_header *answer, const fw_part *parts);
 
 /* Force what was written to disk, if it is time. */
 fw_status fw_results_tick(fw_results *self, fw_time now);

@@ -89,6 +89,8 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
         .resume = self->options.resume,
         .retry_errors = self->options.retry_errors,
         .sync = self->options.sync,
+        .on_result = self->options.on_result,
+        .arg = self->options.arg,
     };
     if (status == FW_OK)
         status = fw_results_open(&results, &self->results);

@@ -109,8 +109,7 @@ static bool take_results(hub *self) {
     fw_status status = FW_OK;
     if (sender->collect != NULL) {
         fw_peers_tend(sender->collect->socket, sender->security != NULL, fw_now(), &self->reconnect_at);
-        status =
-            fw_collect_receive(sender->collect, sender->results, sender->options.on_result, sender->options.arg, &more);
+        status = fw_collect_receive(sender->collect, sender->results, &more);
     }
     if (status == FW_OK)
         status = fw_results_tick(sender->results, fw_now());
