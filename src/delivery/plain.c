@@ -21,6 +21,9 @@
 /* `end` counts as held until libzmq has written it to the kernel, which libzmq tells only of messages above its batch of
  * 8 KiB: so it is padded. Closing a socket any earlier may lose what its engine has not written (libzmq issue 4763). */
 #define END_PAD ((size_t)24 << 10)
+/* Nobody says when a Unix socket has been read: look so often. */
+#define UNREAD_TICK (2 * FW_MS)
+#define UNTOLD_WAIT FW_SECOND
 
 typedef struct plain {
     fw_output output;
@@ -35,7 +38,10 @@ typedef struct plain {
     size_t held_then;
     bool left;                     /* a peer took nothing for too long, and was left */
     bool ending;                   /* all frames are out of libzmq; `end` is being said */
+    fw_time untold_since;          /* of push: libzmq takes frames for a peer that its monitor has not told of */
     unsigned ends_due;             /* of push: `end`s not handed over yet */
+    size_t unread;                 /* bytes that receivers on this host have still to read */
+    fw_time read_at;               /* when that changed last */
     fw_time ends_since, repeat_at; /* of pub */
 } plain;
 
@@ -156,29 +162,54 @@ static bool moves(plain *self, fw_time now) {
     return false;
 }
 
-/* From the last frame to the end of a push output: libzmq lets go of all frames, each peer is told the end, and libzmq
- * lets go of that as well. */
+/* What the kernel holds for a receiver on this host is lost if the socket is closed before it was read. */
+static bool all_read(plain *self, fw_time now) {
+    const fw_sender *sender = self->output.sender;
+    size_t unread = fw_socket_unread(self->socket);
+    if (self->read_at == 0 || unread != self->unread)
+        self->read_at = now;
+    self->unread = unread;
+    if (unread == 0)
+        return true;
+    if (now < fw_after(self->read_at, sender->options.drain) && now < sender->stop_by)
+        return false;
+    fw_warn("%s: a receiver takes nothing for %.3g s and is left; %zu bytes stay unread", self->output.url,
+            (double)sender->options.drain / (double)FW_SECOND, unread);
+    return true;
+}
+
+/* libzmq hands frames to a peer before its monitor tells of it, or where it does not tell whose a handshake was: that
+ * peer is waited for a moment, and due an `end` all the same. */
+static bool is_untold(plain *self, fw_time now) {
+    if (plain_takers(&self->output) > 0 || !plain_takes(&self->output))
+        return false;
+    if (self->untold_since == 0)
+        self->untold_since = now;
+    return true;
+}
+
+/* From the last frame to the end of a push output: libzmq lets go of all frames, each peer is told the end, libzmq lets go
+ * of that as well, and who is on this host has read it. */
 static bool push_finish(plain *self, fw_time now) {
     fw_output *output = &self->output;
     if (!self->ending) {
-        /* libzmq hands frames to a peer before its monitor tells of it: that peer is due an `end` too. */
-        bool untold = plain_takers(output) == 0 && plain_takes(output) && now < output->sender->stop_by;
-        if (moves(self, now) || untold)
+        bool untold = is_untold(self, now);
+        if (moves(self, now) || (untold && now < self->untold_since + UNTOLD_WAIT && now < output->sender->stop_by))
             return false;
         size_t held = atomic_load(&self->pins.messages);
         if (self->left) /* what its peer never took is in flight, not sent */
             output->sent -= held < output->sent ? held : output->sent;
         self->ending = true;
-        self->ends_due = plain_takers(output);
+        self->ends_due = untold ? 1 : plain_takers(output);
         self->progress = 0;
     }
-    if (self->ends_due > plain_takers(output))
+    if (self->ends_due > plain_takers(output) && !plain_takes(output))
         self->ends_due = plain_takers(output);
     fw_packed packed;
     if (self->ends_due > 0 && fw_sender_pack_end(output->sender, END_PAD, &packed))
         while (self->ends_due > 0 && send_end(self, &packed))
             self->ends_due--;
-    return self->left || !moves(self, now);
+    return self->left || (!moves(self, now) && all_read(self, now));
 }
 
 static bool pub_finish(plain *self, fw_time now) {
@@ -192,7 +223,7 @@ static bool pub_finish(plain *self, fw_time now) {
         self->repeat_at = fw_after(now, REPEAT);
     }
     fw_time until = fw_after(self->ends_since, sender->options.drain);
-    return now >= (until < sender->stop_by ? until : sender->stop_by);
+    return now >= (until < sender->stop_by ? until : sender->stop_by) && all_read(self, now);
 }
 
 static bool plain_finish(fw_output *output, fw_time now) {
@@ -208,8 +239,10 @@ static void plain_count(const fw_output *output, fw_counts *counts) {
 }
 
 static nfds_t plain_poll(fw_output *output, struct pollfd *fds, fw_time *until_p) {
-    (void)until_p;
     plain *self = (plain *)output;
+    fw_time look = fw_after(fw_now(), UNREAD_TICK);
+    if (self->unread > 0 && look < *until_p)
+        *until_p = look;
     nfds_t count = 0;
     fw_poll_add(fds, &count, self->socket->zmq);
     fw_poll_add(fds, &count, self->socket->monitor);

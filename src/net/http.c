@@ -27,10 +27,12 @@ static const char not_allowed[] = "This server answers GET only.\n";
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
                               struct MHD_Response *response) {
-    if (response == NULL) return MHD_NO;
+    if (response == NULL)
+        return MHD_NO;
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -43,13 +45,15 @@ static enum MHD_Result answer_fixed(struct MHD_Connection *connection, unsigned 
 }
 
 /* Takes text's memory. */
-static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *type, fw_text *text) {
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *type,
+                                   fw_text *text) {
     if (text->failed) {
         free(text->data);
         return answer_fixed(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "There is no memory for this page now.\n");
     }
     struct MHD_Response *response = MHD_create_response_from_buffer(text->size, text->data, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) free(text->data);
+    if (response == NULL)
+        free(text->data);
     return answer(connection, status, type, response);
 }
 
@@ -89,12 +93,14 @@ static bool split(const char *address, char host[256], char port[8]) {
         return false;
     const char *end = colon;
     if (*address == '[') {
-        if (end[-1] != ']') return false;
+        if (end[-1] != ']')
+            return false;
         address++, end--;
     } else if (memchr(address, ':', (size_t)(end - address)) != NULL) {
         return false;
     }
-    if (end == address || end - address > 255) return false;
+    if (end == address || end - address > 255)
+        return false;
     memcpy(host, address, (size_t)(end - address));
     host[end - address] = '\0';
     strcpy(port, colon + 1);
@@ -110,9 +116,11 @@ static bool is_loopback(const struct sockaddr *address) {
 
 static fw_status bind_failure(const char *address, int error) {
     if (error == EADDRINUSE)
-        return fw_fail(FW_IN_USE, "metrics: %s is in use by another program; choose another port, or %.*s:0 for any that is free",
+        return fw_fail(FW_IN_USE,
+                       "metrics: %s is in use by another program; choose another port, or %.*s:0 for any that is free",
                        address, (int)(strrchr(address, ':') - address), address);
-    if (error == EADDRNOTAVAIL) return fw_fail(FW_NOT_FOUND, "metrics: %s: this machine has no such address", address);
+    if (error == EADDRNOTAVAIL)
+        return fw_fail(FW_NOT_FOUND, "metrics: %s: this machine has no such address", address);
     return fw_fail_errno(error, "metrics: cannot listen at %s", address);
 }
 
@@ -135,13 +143,15 @@ static fw_status listen_at(const char *address, int *fd_p, char bound[128]) {
                               .ai_flags = AI_PASSIVE };
     struct addrinfo *found = NULL;
     int error = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &found);
-    if (error != 0) return fw_fail(FW_NOT_FOUND, "metrics: no host %s is known: %s", host, gai_strerror(error));
+    if (error != 0)
+        return fw_fail(FW_NOT_FOUND, "metrics: no host %s is known: %s", host, gai_strerror(error));
 
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), yes = 1;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
         bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
         error = errno;
-        if (fd >= 0) close(fd);
+        if (fd >= 0)
+            close(fd);
         freeaddrinfo(found);
         return bind_failure(address, error);
     }
@@ -157,7 +167,8 @@ fw_status fw_http_open(const char *address, const fw_http_pages *pages, char bou
     *self_p = NULL;
     int fd;
     fw_status status = listen_at(address, &fd, bound);
-    if (status != FW_OK) return status;
+    if (status != FW_OK)
+        return status;
     fw_http *self = calloc(1, sizeof *self);
     if (self == NULL) {
         close(fd);
@@ -169,10 +180,10 @@ fw_status fw_http_open(const char *address, const fw_http_pages *pages, char bou
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    self->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC, 0, NULL, NULL, handle,
-                                    self, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, 64u,
-                                    MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
-                                    MHD_OPTION_END);
+    self->daemon =
+        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC, 0, NULL, NULL, handle, self,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, 64u, MHD_OPTION_CONNECTION_TIMEOUT,
+                         10u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (self->daemon == NULL) {
         close(fd);
@@ -185,7 +196,8 @@ fw_status fw_http_open(const char *address, const fw_http_pages *pages, char bou
 
 void fw_http_close(fw_http **self_p) {
     fw_http *self = *self_p;
-    if (self == NULL) return;
+    if (self == NULL)
+        return;
     MHD_stop_daemon(self->daemon);
     free(self);
     *self_p = NULL;

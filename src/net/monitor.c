@@ -2,11 +2,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <linux/tcp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -31,7 +34,8 @@ struct fw_connections {
 
 enum {
     EVENTS = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
-             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
 };
 
 fw_status fw_monitor_open(void *context, fw_socket *self) {
@@ -40,7 +44,8 @@ fw_status fw_monitor_open(void *context, fw_socket *self) {
     snprintf(address, sizeof address, "inproc://framewire-monitor-%u", atomic_fetch_add(&next, 1));
 
     self->connections = calloc(1, sizeof *self->connections);
-    if (self->connections == NULL) return fw_fail(FW_NO_MEMORY, "no memory for a socket's monitor");
+    if (self->connections == NULL)
+        return fw_fail(FW_NO_MEMORY, "no memory for a socket's monitor");
     if (zmq_socket_monitor(self->zmq, address, EVENTS) != 0)
         return fw_fail(FW_IO, "libzmq gave no monitor: %s", zmq_strerror(zmq_errno()));
 
@@ -48,8 +53,7 @@ fw_status fw_monitor_open(void *context, fw_socket *self) {
     /* A monitor that is full blocks libzmq's I/O thread: let it have no mark. */
     int none = 0;
     if (self->monitor == NULL || zmq_setsockopt(self->monitor, ZMQ_RCVHWM, &none, sizeof none) != 0 ||
-        zmq_setsockopt(self->monitor, ZMQ_LINGER, &none, sizeof none) != 0 ||
-        zmq_connect(self->monitor, address) != 0)
+        zmq_setsockopt(self->monitor, ZMQ_LINGER, &none, sizeof none) != 0 || zmq_connect(self->monitor, address) != 0)
         return fw_fail(FW_IO, "libzmq gave no monitor: %s", zmq_strerror(zmq_errno()));
     return FW_OK;
 }
@@ -66,7 +70,8 @@ static void peer_name(int fd, char *out, size_t room) {
     char host[INET6_ADDRSTRLEN];
 
     out[0] = '\0';
-    if (getpeername(fd, &address.any, &size) != 0) return;
+    if (getpeername(fd, &address.any, &size) != 0)
+        return;
     if (address.any.sa_family == AF_INET && inet_ntop(AF_INET, &address.in.sin_addr, host, sizeof host) != NULL) {
         snprintf(out, room, "%s:%u", host, ntohs(address.in.sin_port));
     } else if (address.any.sa_family == AF_INET6 &&
@@ -75,17 +80,20 @@ static void peer_name(int fd, char *out, size_t room) {
     } else if (address.any.sa_family == AF_UNIX) {
         struct ucred who;
         size = sizeof who;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) snprintf(out, room, "process %d", (int)who.pid);
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0)
+            snprintf(out, room, "process %d", (int)who.pid);
     }
 }
 
 static fw_link *link_of(struct fw_connections *self, int fd) {
-    if (fd < 0) return NULL;
+    if (fd < 0)
+        return NULL;
     size_t index = (size_t)fd;
     if (index >= self->room) {
         size_t room = index + 16;
         fw_link *grown = reallocarray(self->by_fd, room, sizeof *grown);
-        if (grown == NULL) return NULL;
+        if (grown == NULL)
+            return NULL;
         memset(grown + self->room, 0, (room - self->room) * sizeof *grown);
         self->by_fd = grown;
         self->room = room;
@@ -94,7 +102,8 @@ static fw_link *link_of(struct fw_connections *self, int fd) {
 }
 
 static void end_link(fw_socket *self, fw_link *link) {
-    if (link->open && link->shaken) self->peers--;
+    if (link->open && link->shaken)
+        self->peers--;
     link->open = link->shaken = false;
 }
 
@@ -111,22 +120,38 @@ static bool read_monitor(void *monitor, uint16_t *what, int32_t *value) {
         memcpy(value, (const char *)zmq_msg_data(&part) + sizeof *what, sizeof *value);
         told = true;
         /* The endpoint follows: parts of one message are there together. */
-        while (zmq_msg_more(&part) && zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) >= 0) continue;
+        while (zmq_msg_more(&part) && zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) >= 0)
+            continue;
     }
     zmq_msg_close(&part);
     return told;
 }
 
-/* HANDSHAKE_SUCCEEDED does not say whose (its value is 0), so it is taken for the youngest connection without one: an
- * older one that has not shaken hands by now is likely silent for good. Where that was wrong, the failure of the one it
- * was given to shows it, and it goes to another. */
-static fw_link *youngest_unshaken(struct fw_connections *self) {
-    fw_link *found = NULL;
-    for (size_t i = 0; i < self->room; i++) {
-        fw_link *link = &self->by_fd[i];
-        if (link->open && !link->shaken && (found == NULL || link->opened > found->opened)) found = link;
+/* Has the peer of a TCP connection said enough to have shaken hands? A greeting of 64 bytes, and a READY with its type. */
+static bool said_ready(int fd) {
+    enum { LEAST = 64 + 2 + 6 + 12 + 4 + 3 };
+    struct tcp_info info = { 0 };
+    socklen_t size = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_bytes_received >= LEAST;
+}
+
+/* HANDSHAKE_SUCCEEDED does not say whose (its value is 0). Of several connections without one, on tcp it is the oldest
+ * that has said enough; else it is taken for the youngest, since an older one is likely silent for good. Where that was
+ * wrong, the failure of the one it was given to shows it (disconnect_link()). */
+static fw_link *find_unshaken(const fw_socket *self) {
+    fw_link *youngest = NULL, *ready = NULL;
+    unsigned count = 0;
+    for (size_t fd = 0; fd < self->connections->room; fd++) {
+        fw_link *link = &self->connections->by_fd[fd];
+        if (!link->open || link->shaken)
+            continue;
+        count++;
+        if (youngest == NULL || link->opened > youngest->opened)
+            youngest = link;
+        if (!self->url.ipc && (ready == NULL || link->opened < ready->opened) && said_ready((int)fd))
+            ready = link;
     }
-    return found;
+    return count > 1 && ready != NULL ? ready : youngest;
 }
 
 static void open_link(fw_socket *self, fw_link *link, int fd) {
@@ -140,7 +165,7 @@ static void open_link(fw_socket *self, fw_link *link, int fd) {
 static void disconnect_link(fw_socket *self, fw_link *link, fw_event *event) {
     struct fw_connections *all = self->connections;
     if (link->shaken && all->failed) {
-        fw_link *right = youngest_unshaken(all);
+        fw_link *right = find_unshaken(self);
         if (right != NULL) {
             right->shaken = true;
             link->shaken = false;
@@ -148,7 +173,8 @@ static void disconnect_link(fw_socket *self, fw_link *link, fw_event *event) {
     }
     event->kind = link->shaken ? FW_EVENT_DISCONNECTED : FW_EVENT_WRONG_PEER;
     event->denied = !link->shaken && all->denied;
-    if (!link->shaken) all->denied = false;
+    if (!link->shaken)
+        all->denied = false;
     all->failed = false;
     end_link(self, link);
 }
@@ -163,7 +189,8 @@ static bool take_event(fw_socket *self, uint16_t what, int32_t value, fw_event *
         return false;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
         all->failed = true;
-        if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) all->denied = true;
+        if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+            all->denied = true;
         return false;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         all->denied = true;
@@ -171,20 +198,23 @@ static bool take_event(fw_socket *self, uint16_t what, int32_t value, fw_event *
     case ZMQ_EVENT_ACCEPTED:
     case ZMQ_EVENT_CONNECTED:
         link = link_of(all, value);
-        if (link == NULL) return false;
+        if (link == NULL)
+            return false;
         open_link(self, link, value);
         event->kind = FW_EVENT_ACCEPTED;
         break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-        link = youngest_unshaken(all);
-        if (link == NULL) return false;
+        link = find_unshaken(self);
+        if (link == NULL)
+            return false;
         link->shaken = true;
         self->peers++;
         event->kind = FW_EVENT_HANDSHAKE;
         break;
     case ZMQ_EVENT_DISCONNECTED:
         link = link_of(all, value);
-        if (link == NULL || !link->open) return false;
+        if (link == NULL || !link->open)
+            return false;
         disconnect_link(self, link, event);
         break;
     default:
@@ -201,20 +231,35 @@ fw_event_kind fw_socket_event(fw_socket *self, fw_event *event) {
     int32_t value;
     do {
         *event = (fw_event){ .kind = FW_EVENT_NONE, .fd = -1 };
-        if (!read_monitor(self->monitor, &what, &value)) return FW_EVENT_NONE;
+        if (!read_monitor(self->monitor, &what, &value))
+            return FW_EVENT_NONE;
     } while (!take_event(self, what, value, event));
     return event->kind;
 }
 
+size_t fw_socket_unread(const fw_socket *self) {
+    size_t unread = 0;
+    for (size_t fd = 0; self->url.ipc && fd < self->connections->room; fd++) {
+        int bytes = 0;
+        if (self->connections->by_fd[fd].open && ioctl((int)fd, SIOCOUTQ, &bytes) == 0 && bytes > 0)
+            unread += (size_t)bytes;
+    }
+    return unread;
+}
+
 void fw_monitor_forget(fw_socket *self) {
-    for (size_t i = 0; i < self->connections->room; i++) end_link(self, &self->connections->by_fd[i]);
+    for (size_t i = 0; i < self->connections->room; i++)
+        end_link(self, &self->connections->by_fd[i]);
 }
 
 void fw_monitor_close(fw_socket *self) {
-    if (self->zmq != NULL) zmq_socket_monitor(self->zmq, NULL, 0);
-    if (self->monitor != NULL) zmq_close(self->monitor);
+    if (self->zmq != NULL)
+        zmq_socket_monitor(self->zmq, NULL, 0);
+    if (self->monitor != NULL)
+        zmq_close(self->monitor);
     self->monitor = NULL;
-    if (self->connections != NULL) free(self->connections->by_fd);
+    if (self->connections != NULL)
+        free(self->connections->by_fd);
     free(self->connections);
     self->connections = NULL;
 }

@@ -45,7 +45,8 @@ static bool key_decodes(const char *text, uint8_t key[FW_KEY_SIZE]) {
 
 static fw_status key_add(key_list *list, const uint8_t key[FW_KEY_SIZE]) {
     uint8_t *grown = reallocarray(list->bytes, list->count + 1, FW_KEY_SIZE);
-    if (grown == NULL) return fw_fail(FW_NO_MEMORY, "no memory for keys");
+    if (grown == NULL)
+        return fw_fail(FW_NO_MEMORY, "no memory for keys");
     memcpy(grown + list->count * FW_KEY_SIZE, key, FW_KEY_SIZE);
     list->bytes = grown;
     list->count++;
@@ -56,17 +57,20 @@ static fw_status key_add(key_list *list, const uint8_t key[FW_KEY_SIZE]) {
 static fw_status read_line(const char *path, size_t number, char *line, key_list *list) {
     uint8_t key[FW_KEY_SIZE];
     char *start = line + strspn(line, " \t\r\n");
-    if (*start == '\0' || *start == '#') return FW_OK;
+    if (*start == '\0' || *start == '#')
+        return FW_OK;
     start[strcspn(start, " \t\r\n")] = '\0';
     if (!key_decodes(start, key))
-        return fw_fail(FW_INVALID, "%s: line %zu is no key: a key is 40 characters of Z85, as framewire keygen prints it",
-                       path, number);
+        return fw_fail(FW_INVALID,
+                       "%s: line %zu is no key: a key is 40 characters of Z85, as framewire keygen prints it", path,
+                       number);
     return key_add(list, key);
 }
 
 static fw_status read_keys(const char *path, key_list *list) {
     FILE *file = fopen(path, "re");
-    if (file == NULL) return fw_fail_errno(errno, "the keys in %s cannot be read", path);
+    if (file == NULL)
+        return fw_fail_errno(errno, "the keys in %s cannot be read", path);
     char line[1024];
     fw_status status = FW_OK;
     bool certificate = false;
@@ -78,12 +82,15 @@ static fw_status read_keys(const char *path, key_list *list) {
         else if (!certificate)
             status = read_line(path, number, line, list);
     }
-    if (status == FW_OK && ferror(file)) status = fw_fail_errno(errno, "the keys in %s cannot be read", path);
+    if (status == FW_OK && ferror(file))
+        status = fw_fail_errno(errno, "the keys in %s cannot be read", path);
     fclose(file);
-    if (status != FW_OK || !certificate) return status;
+    if (status != FW_OK || !certificate)
+        return status;
 
     zcert_t *cert = load_certificate(path);
-    if (cert == NULL) return fw_fail(FW_INVALID, "%s: not a certificate", path);
+    if (cert == NULL)
+        return fw_fail(FW_INVALID, "%s: not a certificate", path);
     status = key_add(list, zcert_public_key(cert));
     zcert_destroy(&cert);
     return status;
@@ -94,7 +101,8 @@ static fw_status check_secret(const char *path) {
     struct stat file;
     if (stat(path, &file) != 0)
         return fw_fail_errno(errno, "%s: there is no key pair; framewire keygen makes one", path);
-    if (!S_ISREG(file.st_mode)) return fw_fail(FW_INVALID, "%s: not a file", path);
+    if (!S_ISREG(file.st_mode))
+        return fw_fail(FW_INVALID, "%s: not a file", path);
     if ((file.st_mode & 077) != 0)
         return fw_fail(FW_DENIED, "%s: others may read this secret key; chmod 600 it, or make a new one", path);
     return FW_OK;
@@ -107,7 +115,8 @@ static fw_status load_own(fw_security *self, const char *folder) {
         return fw_fail(FW_INVALID, "%s: the path is too long", folder);
     snprintf(secret, sizeof secret, "%.*s_secret", size, path);
     fw_status status = check_secret(secret);
-    if (status != FW_OK) return status;
+    if (status != FW_OK)
+        return status;
 
     zcert_t *cert = load_certificate(path);
     uint8_t key[FW_KEY_SIZE] = { 0 };
@@ -134,28 +143,35 @@ static fw_status load_server(fw_security *self, const char *server_key) {
     fw_status status = read_keys(server_key, &list);
     if (status == FW_OK && list.count != 1)
         status = fw_fail(FW_INVALID, "%s: %zu keys; a server has one", server_key, list.count);
-    if (status == FW_OK) zmq_z85_encode(self->server_key, list.bytes, FW_KEY_SIZE);
+    if (status == FW_OK)
+        zmq_z85_encode(self->server_key, list.bytes, FW_KEY_SIZE);
     free(list.bytes);
     return status;
 }
 
-fw_status fw_security_open(void *context, const char *keys, const char *allow, const char *server_key, fw_security **self_p) {
+fw_status fw_security_open(void *context, const char *keys, const char *allow, const char *server_key,
+                           fw_security **self_p) {
     *self_p = NULL;
-    if (!zmq_has("curve")) return fw_fail(FW_UNSUPPORTED, "this libzmq was built without CURVE: keys cannot be used");
-    if (keys == NULL) return fw_fail(FW_INVALID, "keys that are let in, or a server's key, need own keys: --keys DIR");
+    if (!zmq_has("curve"))
+        return fw_fail(FW_UNSUPPORTED, "this libzmq was built without CURVE: keys cannot be used");
+    if (keys == NULL)
+        return fw_fail(FW_INVALID, "keys that are let in, or a server's key, need own keys: --keys DIR");
     if (allow == NULL && server_key == NULL)
         return fw_fail(FW_INVALID, "own keys alone let anybody in or nobody: say who may connect (--allow FILE)");
 
     fw_security *self = calloc(1, sizeof *self);
-    if (self == NULL) return fw_fail(FW_NO_MEMORY, "no memory for keys");
+    if (self == NULL)
+        return fw_fail(FW_NO_MEMORY, "no memory for keys");
     fw_status status = load_own(self, keys);
-    if (status == FW_OK && server_key != NULL) status = load_server(self, server_key);
+    if (status == FW_OK && server_key != NULL)
+        status = load_server(self, server_key);
     if (status == FW_OK && allow != NULL) {
         key_list list = { 0 };
         status = read_keys(allow, &list);
         if (status == FW_OK && list.count == 0)
             status = fw_fail(FW_INVALID, "%s: no key is in it, so that nobody could connect", allow);
-        if (status == FW_OK) status = fw_zap_open(context, list.bytes, list.count, &self->zap);
+        if (status == FW_OK)
+            status = fw_zap_open(context, list.bytes, list.count, &self->zap);
         free(list.bytes);
     }
     if (status != FW_OK) {
@@ -171,7 +187,8 @@ static bool set(void *socket, int option, const char *text) {
 }
 
 fw_status fw_security_apply(const fw_security *self, void *zmq_socket, bool server) {
-    if (server && self->zap == NULL) return fw_fail(FW_INVALID, "who listens with keys must say who may connect");
+    if (server && self->zap == NULL)
+        return fw_fail(FW_INVALID, "who listens with keys must say who may connect");
     if (!server && self->server_key[0] == '\0')
         return fw_fail(FW_INVALID, "who connects with keys must know the other side's public key");
     int yes = 1;
@@ -191,7 +208,8 @@ uint64_t fw_security_refused(const fw_security *self) {
 
 void fw_security_close(fw_security **self_p) {
     fw_security *self = *self_p;
-    if (self == NULL) return;
+    if (self == NULL)
+        return;
     fw_zap_close(&self->zap);
     explicit_bzero(self, sizeof *self);
     free(self);

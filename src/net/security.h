@@ -14,7 +14,7 @@
 #include "net/socket.h"
 
 #define FW_ZAP_DOMAIN "framewire"
-#define FW_KEY_FILE "framewire.key" /* in the folder of keys; the secret one has "_secret" after it */
+#define FW_KEY_FILE   "framewire.key" /* in the folder of keys; the secret one has "_secret" after it */
 
 /* Load the own key pair of a folder, and for a server the public keys that are let in: a file with one key a line
  * (Z85, 40 characters; an optional name after it; # starts a comment) or a CZMQ public certificate. Starts a ZAP handler
@@ -22,7 +22,8 @@
  * Close it after the sockets that use it and before the context.
  * Errors: FW_UNSUPPORTED (libzmq without CURVE: refuse to start), FW_NOT_FOUND, FW_DENIED (a secret key file that others
  * may read), FW_INVALID (no key pair; neither allow nor server_key; a line that is no key: says which). */
-fw_status fw_security_open(void *context, const char *keys, const char *allow, const char *server_key, fw_security **self_p);
+fw_status fw_security_open(void *context, const char *keys, const char *allow, const char *server_key,
+                           fw_security **self_p);
 
 /* Set a socket up as server or client, before bind or connect. FW_INVALID: a server without allow, a client without
  * server_key. */

@@ -23,15 +23,18 @@ fw_status fw_context_open(void **context_p) {
     if (ZMQ_MAKE_VERSION(major, minor, patch) < ZMQ_MAKE_VERSION(4, 3, 3))
         return fw_fail(FW_UNSUPPORTED, "libzmq %d.%d.%d has remote holes; install 4.3.3 or newer", major, minor, patch);
     void *context = zmq_ctx_new();
-    if (context == NULL) return fw_fail(FW_NO_MEMORY, "libzmq gave no context: %s", zmq_strerror(zmq_errno()));
+    if (context == NULL)
+        return fw_fail(FW_NO_MEMORY, "libzmq gave no context: %s", zmq_strerror(zmq_errno()));
     zmq_ctx_set(context, ZMQ_BLOCKY, 0);
     *context_p = context;
     return FW_OK;
 }
 
 void fw_context_close(void **context_p) {
-    if (*context_p == NULL) return;
-    while (zmq_ctx_term(*context_p) != 0 && zmq_errno() == EINTR) continue;
+    if (*context_p == NULL)
+        return;
+    while (zmq_ctx_term(*context_p) != 0 && zmq_errno() == EINTR)
+        continue;
     *context_p = NULL;
 }
 
@@ -40,7 +43,8 @@ static const char *ipc_path(const fw_socket *self) {
 }
 
 static fw_status set_int(fw_socket *self, int option, int value) {
-    if (zmq_setsockopt(self->zmq, option, &value, sizeof value) == 0) return FW_OK;
+    if (zmq_setsockopt(self->zmq, option, &value, sizeof value) == 0)
+        return FW_OK;
     return fw_fail(FW_IO, "libzmq refused socket option %d: %s", option, zmq_strerror(zmq_errno()));
 }
 
@@ -62,8 +66,10 @@ static fw_status set_up(fw_socket *self, const fw_socket_options *options) {
     };
     fw_status status = FW_OK;
     for (size_t i = 0; status == FW_OK && i < sizeof settings / sizeof settings[0]; i++)
-        if (settings[i].wanted) status = set_int(self, settings[i].option, settings[i].value);
-    if (status != FW_OK) return status;
+        if (settings[i].wanted)
+            status = set_int(self, settings[i].option, settings[i].value);
+    if (status != FW_OK)
+        return status;
 
     int64_t max_message = options->max_message > 0 ? options->max_message : 1 << 20;
     /* A domain makes libzmq refuse ZMTP 1 and 2, even where no ZAP handler runs. */
@@ -76,8 +82,10 @@ static fw_status set_up(fw_socket *self, const fw_socket_options *options) {
 /* The host of tcp://HOST:PORT, without brackets. */
 static void host_of(const char *endpoint, char host[FW_ENDPOINT_MAX]) {
     const char *start = endpoint + strlen("tcp://"), *end = strrchr(start, ':');
-    if (end == NULL) end = start + strlen(start);
-    if (*start == '[' && end > start && end[-1] == ']') start++, end--;
+    if (end == NULL)
+        end = start + strlen(start);
+    if (*start == '[' && end > start && end[-1] == ']')
+        start++, end--;
     snprintf(host, FW_ENDPOINT_MAX, "%.*s", (int)(end - start), start);
 }
 
@@ -85,8 +93,10 @@ static void host_of(const char *endpoint, char host[FW_ENDPOINT_MAX]) {
 static int resolve(const char *host, int family, int flags, char numeric[NI_MAXHOST]) {
     struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = flags }, *found = NULL;
     int error = getaddrinfo(host, NULL, &hints, &found);
-    if (error == 0) error = getnameinfo(found->ai_addr, found->ai_addrlen, numeric, NI_MAXHOST, NULL, 0, NI_NUMERICHOST);
-    if (found != NULL) freeaddrinfo(found);
+    if (error == 0)
+        error = getnameinfo(found->ai_addr, found->ai_addrlen, numeric, NI_MAXHOST, NULL, 0, NI_NUMERICHOST);
+    if (found != NULL)
+        freeaddrinfo(found);
     return error;
 }
 
@@ -108,9 +118,11 @@ static fw_status bind_failure(const fw_socket *self, const char *name, int error
     const char *port = strrchr(name, ':');
     switch (error) {
     case EADDRINUSE:
-        if (self->url.ipc) return fw_fail(FW_IN_USE, "%s is in use by another program; choose another path", name);
-        return fw_fail(FW_IN_USE, "%s is in use by another program; choose another port, or %.*s:0 for any that is free",
-                       name, (int)(port - name), name);
+        if (self->url.ipc)
+            return fw_fail(FW_IN_USE, "%s is in use by another program; choose another path", name);
+        return fw_fail(FW_IN_USE,
+                       "%s is in use by another program; choose another port, or %.*s:0 for any that is free", name,
+                       (int)(port - name), name);
     case EADDRNOTAVAIL:
     case ENODEV:
         return fw_fail(FW_NOT_FOUND,
@@ -133,20 +145,23 @@ static fw_status bind_failure(const fw_socket *self, const char *name, int error
 static fw_status do_bind(fw_socket *self, bool secured) {
     char name[FW_ENDPOINT_MAX];
     fw_url_format(name, self->url.pattern, self->url.endpoint);
-    fw_status status = self->url.ipc ? fw_ipc_claim(ipc_path(self), name, &self->lock_fd)
-                                      : name_to_address(self, name);
-    if (status != FW_OK) return status;
+    fw_status status = self->url.ipc ? fw_ipc_claim(ipc_path(self), name, &self->lock_fd) : name_to_address(self, name);
+    if (status != FW_OK)
+        return status;
     if (zmq_bind(self->zmq, self->endpoint) != 0) {
         status = bind_failure(self, name, zmq_errno());
-        if (self->url.ipc) fw_ipc_release(ipc_path(self), &self->lock_fd);
+        if (self->url.ipc)
+            fw_ipc_release(ipc_path(self), &self->lock_fd);
         return status;
     }
     size_t size = sizeof self->endpoint;
-    if (!self->url.ipc) zmq_getsockopt(self->zmq, ZMQ_LAST_ENDPOINT, self->endpoint, &size);
+    if (!self->url.ipc)
+        zmq_getsockopt(self->zmq, ZMQ_LAST_ENDPOINT, self->endpoint, &size);
     if (!secured && fw_url_is_open(&self->url))
-        fw_warn("%s is open to the network: anybody who reaches it can take part; use keys (framewire keygen), or listen "
-                "at tcp://127.0.0.1%s",
-                name, strrchr(self->endpoint, ':'));
+        fw_warn(
+            "%s is open to the network: anybody who reaches it can take part; use keys (framewire keygen), or listen "
+            "at tcp://127.0.0.1%s",
+            name, strrchr(self->endpoint, ':'));
     return FW_OK;
 }
 
@@ -157,9 +172,11 @@ static fw_status do_connect(fw_socket *self) {
         host_of(self->url.endpoint, host);
         int error = resolve(host, AF_UNSPEC, 0, numeric);
         /* Not a failure: in a compose network a host has a name only once it runs. */
-        if (error != 0) fw_warn("%s: no host %s is known (%s); trying on", name, host, gai_strerror(error));
+        if (error != 0)
+            fw_warn("%s: no host %s is known (%s); trying on", name, host, gai_strerror(error));
     }
-    if (zmq_connect(self->zmq, self->endpoint) == 0) return FW_OK;
+    if (zmq_connect(self->zmq, self->endpoint) == 0)
+        return FW_OK;
     int error = zmq_errno();
     if (error == EINVAL || error == EPROTONOSUPPORT)
         return fw_fail(FW_INVALID, "%s: not an address to connect to", name);
@@ -169,7 +186,8 @@ static fw_status do_connect(fw_socket *self) {
 fw_status fw_socket_open(void *context, const fw_url *url, const fw_socket_options *options, fw_socket **self_p) {
     *self_p = NULL;
     fw_socket *self = calloc(1, sizeof *self);
-    if (self == NULL) return fw_fail(FW_NO_MEMORY, "no memory for a socket");
+    if (self == NULL)
+        return fw_fail(FW_NO_MEMORY, "no memory for a socket");
     self->url = *url;
     self->type = options->type;
     self->lock_fd = -1;
@@ -178,10 +196,14 @@ fw_status fw_socket_open(void *context, const fw_url *url, const fw_socket_optio
 
     self->zmq = zmq_socket(context, options->type);
     fw_status status = FW_OK;
-    if (self->zmq == NULL) status = fw_fail(FW_IO, "libzmq gave no socket: %s", zmq_strerror(zmq_errno()));
-    if (status == FW_OK) status = set_up(self, options);
-    if (status == FW_OK) status = fw_monitor_open(context, self);
-    if (status == FW_OK) status = self->bind ? do_bind(self, options->security != NULL) : do_connect(self);
+    if (self->zmq == NULL)
+        status = fw_fail(FW_IO, "libzmq gave no socket: %s", zmq_strerror(zmq_errno()));
+    if (status == FW_OK)
+        status = set_up(self, options);
+    if (status == FW_OK)
+        status = fw_monitor_open(context, self);
+    if (status == FW_OK)
+        status = self->bind ? do_bind(self, options->security != NULL) : do_connect(self);
     if (status != FW_OK) {
         fw_socket_close(&self, 0);
         return status;
@@ -192,24 +214,28 @@ fw_status fw_socket_open(void *context, const fw_url *url, const fw_socket_optio
 }
 
 fw_status fw_socket_reconnect(fw_socket *self) {
-    if (self->bind) return fw_fail(FW_INVALID, "%s listens: the other side connects anew", self->bound);
+    if (self->bind)
+        return fw_fail(FW_INVALID, "%s listens: the other side connects anew", self->bound);
     /* Drops the dead connection's entry; where libzmq has dropped it already there is nothing to do. */
     zmq_disconnect(self->zmq, self->endpoint);
     fw_monitor_forget(self);
-    if (zmq_connect(self->zmq, self->endpoint) == 0) return FW_OK;
+    if (zmq_connect(self->zmq, self->endpoint) == 0)
+        return FW_OK;
     return fw_fail(FW_IO, "%s: cannot connect: %s", self->bound, zmq_strerror(zmq_errno()));
 }
 
 void fw_socket_close(fw_socket **self_p, int linger_ms) {
     fw_socket *self = *self_p;
-    if (self == NULL) return;
+    if (self == NULL)
+        return;
     fw_monitor_close(self);
     if (self->zmq != NULL) {
         zmq_setsockopt(self->zmq, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close(self->zmq);
     }
     /* libzmq leaves the path; the listener that its thread is about to close is out of reach without it. */
-    if (self->url.ipc) fw_ipc_release(ipc_path(self), &self->lock_fd);
+    if (self->url.ipc)
+        fw_ipc_release(ipc_path(self), &self->lock_fd);
     free(self);
     *self_p = NULL;
 }

@@ -39,23 +39,23 @@ typedef struct fw_event {
 } fw_event;
 
 typedef struct fw_socket {
-    void *zmq;                   /* the libzmq socket; one thread at a time */
-    void *monitor;               /* PAIR; poll it with the socket, read it with fw_socket_event() until FW_EVENT_NONE */
-    fw_url url;                  /* as asked */
-    int type;                    /* ZMQ_PUSH, ... */
-    bool bind;                   /* it listens; else it connects */
-    char endpoint[FW_ENDPOINT_MAX]; /* where it listens or connects, with the port that the system chose */
-    char bound[FW_ENDPOINT_MAX]; /* the same with its pattern's prefix: "push+tcp://127.0.0.1:40123" */
-    unsigned peers;              /* that have shaken hands and are still there; kept by fw_socket_event() */
+    void *zmq;     /* the libzmq socket; one thread at a time */
+    void *monitor; /* PAIR; poll it with the socket, read it with fw_socket_event() until FW_EVENT_NONE */
+    fw_url url;    /* as asked */
+    int type;      /* ZMQ_PUSH, ... */
+    bool bind;     /* it listens; else it connects */
+    char endpoint[FW_ENDPOINT_MAX];     /* where it listens or connects, with the port that the system chose */
+    char bound[FW_ENDPOINT_MAX];        /* the same with its pattern's prefix: "push+tcp://127.0.0.1:40123" */
+    unsigned peers;                     /* that have shaken hands and are still there; kept by fw_socket_event() */
     struct fw_connections *connections; /* of each fd; net/monitor.c */
-    int lock_fd;                 /* ipc bind: the lock file beside the path; -1 else */
+    int lock_fd;                        /* ipc bind: the lock file beside the path; -1 else */
 } fw_socket;
 
 typedef struct fw_socket_options {
-    int type;            /* ZMQ_PUSH, ... ; a ZMQ_XPUB tells of every (un)subscription of every peer (VERBOSER) */
-    bool bind;           /* where the URL does not say */
+    int type;                  /* ZMQ_PUSH, ... ; a ZMQ_XPUB tells of every (un)subscription of every peer (VERBOSER) */
+    bool bind;                 /* where the URL does not say */
     int send_hwm, receive_hwm; /* messages; 0: 1 */
-    int64_t max_message; /* ZMQ_MAXMSGSIZE; 0: 1 MiB */
+    int64_t max_message;       /* ZMQ_MAXMSGSIZE; 0: 1 MiB */
     const fw_security *security; /* NULL: none */
 } fw_socket_options;
 
@@ -72,6 +72,10 @@ fw_status fw_socket_open(void *context, const fw_url *url, const fw_socket_optio
 
 /* The next monitor event, without waiting: FW_EVENT_NONE when there is none. Keeps self->peers. */
 fw_event_kind fw_socket_event(fw_socket *self, fw_event *event);
+
+/* Bytes that the peers of an ipc socket have not read yet, and would lose if it were closed now: a libzmq that reads
+ * nothing because its queue is full drops, at the end of a Unix socket, what it had not read. tcp: 0. */
+size_t fw_socket_unread(const fw_socket *self);
 
 /* Connect anew, after FW_EVENT_WRONG_PEER of a socket that connects: libzmq does not. Let some time pass before. */
 fw_status fw_socket_reconnect(fw_socket *self);

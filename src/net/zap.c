@@ -33,7 +33,8 @@ static bool may_enter(const fw_zap *self, zmq_msg_t parts[PARTS], size_t count) 
         zmq_msg_size(&parts[CREDENTIALS]) != FW_KEY_SIZE)
         return false;
     for (size_t i = 0; i < self->count; i++)
-        if (memcmp(self->keys + i * FW_KEY_SIZE, zmq_msg_data(&parts[CREDENTIALS]), FW_KEY_SIZE) == 0) return true;
+        if (memcmp(self->keys + i * FW_KEY_SIZE, zmq_msg_data(&parts[CREDENTIALS]), FW_KEY_SIZE) == 0)
+            return true;
     return false;
 }
 
@@ -50,9 +51,11 @@ static size_t receive(void *socket, zmq_msg_t parts[PARTS]) {
             size = zmq_msg_recv(part, socket, 0);
         while (size < 0 && zmq_errno() == EINTR);
         more = size >= 0 && zmq_msg_more(part);
-        if (part == &beyond) zmq_msg_close(part);
+        if (part == &beyond)
+            zmq_msg_close(part);
         count++;
-        if (size < 0) break;
+        if (size < 0)
+            break;
     }
     return count;
 }
@@ -61,7 +64,8 @@ static void answer(fw_zap *self) {
     zmq_msg_t parts[PARTS];
     size_t count = receive(self->replies, parts);
     bool enters = may_enter(self, parts, count);
-    if (!enters) atomic_fetch_add(&self->refused, 1);
+    if (!enters)
+        atomic_fetch_add(&self->refused, 1);
 
     zmq_send(self->replies, "1.0", 3, ZMQ_SNDMORE);
     if (count > SEQUENCE)
@@ -72,7 +76,8 @@ static void answer(fw_zap *self) {
     zmq_send(self->replies, enters ? "OK" : "no access", enters ? 2 : 9, ZMQ_SNDMORE);
     zmq_send(self->replies, "", 0, ZMQ_SNDMORE);
     zmq_send(self->replies, "", 0, 0);
-    for (size_t i = 0; i < count && i < PARTS; i++) zmq_msg_close(&parts[i]);
+    for (size_t i = 0; i < count && i < PARTS; i++)
+        zmq_msg_close(&parts[i]);
 }
 
 static void *run(void *arg) {
@@ -81,11 +86,14 @@ static void *run(void *arg) {
                                { .fd = self->stop, .events = ZMQ_POLLIN } };
     for (;;) {
         if (zmq_poll(items, 2, -1) < 0) {
-            if (zmq_errno() == EINTR) continue;
+            if (zmq_errno() == EINTR)
+                continue;
             break;
         }
-        if (items[1].revents != 0) break;
-        if (items[0].revents != 0) answer(self);
+        if (items[1].revents != 0)
+            break;
+        if (items[0].revents != 0)
+            answer(self);
     }
     zmq_close(self->replies);
     return NULL;
@@ -104,11 +112,14 @@ static int start(fw_zap *self) {
 fw_status fw_zap_open(void *context, const uint8_t *keys, size_t count, fw_zap **self_p) {
     *self_p = NULL;
     size_t size;
-    if (__builtin_mul_overflow(count, (size_t)FW_KEY_SIZE, &size)) return fw_fail(FW_TOO_LARGE, "too many keys");
+    if (__builtin_mul_overflow(count, (size_t)FW_KEY_SIZE, &size))
+        return fw_fail(FW_TOO_LARGE, "too many keys");
     fw_zap *self = calloc(1, sizeof *self + size);
-    if (self == NULL) return fw_fail(FW_NO_MEMORY, "no memory for %zu keys", count);
+    if (self == NULL)
+        return fw_fail(FW_NO_MEMORY, "no memory for %zu keys", count);
     self->count = count;
-    if (size > 0) memcpy(self->keys, keys, size);
+    if (size > 0)
+        memcpy(self->keys, keys, size);
 
     fw_status status = FW_OK;
     int none = 0, error;
@@ -123,8 +134,10 @@ fw_status fw_zap_open(void *context, const uint8_t *keys, size_t count, fw_zap *
     else if ((error = start(self)) != 0)
         status = fw_fail_errno(error, "keys cannot be checked: no thread");
     if (status != FW_OK) {
-        if (self->replies != NULL) zmq_close(self->replies);
-        if (self->stop >= 0) close(self->stop);
+        if (self->replies != NULL)
+            zmq_close(self->replies);
+        if (self->stop >= 0)
+            close(self->stop);
         free(self);
         return status;
     }
@@ -138,7 +151,8 @@ uint64_t fw_zap_refused(const fw_zap *self) {
 
 void fw_zap_close(fw_zap **self_p) {
     fw_zap *self = *self_p;
-    if (self == NULL) return;
+    if (self == NULL)
+        return;
     eventfd_write(self->stop, 1);
     pthread_join(self->thread, NULL);
     close(self->stop);

@@ -49,7 +49,8 @@ static void ask(const char *bound, const char *request, size_t size, char *answe
 
 static void get(const char *bound, const char *method, const char *path, char *answer, size_t room) {
     char request[256];
-    int size = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", method, path);
+    int size =
+        snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", method, path);
     ask(bound, request, (size_t)size, answer, room);
 }
 
@@ -105,7 +106,8 @@ static void other_paths_and_methods_are_refused(void **state) {
     get(bound, "DELETE", "/metrics", answer, sizeof answer);
     assert_has(answer, "HTTP/1.1 405 ");
     assert_has(answer, "Allow: GET, HEAD");
-    static const char post[] = "POST /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody";
+    static const char post[] =
+        "POST /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody";
     ask(bound, post, sizeof post - 1, answer, sizeof answer);
     assert_has(answer, "HTTP/1.1 405 ");
     fw_http_close(&http);
@@ -160,8 +162,8 @@ static void a_taken_port_is_said(void **state) {
 
 static void what_is_no_address_is_said(void **state) {
     (void)state;
-    static const char *const wrong[] = { "", "9100", ":9100", "localhost", "localhost:", "::1:9100", "a:70000", "[::1:9100",
-                                         "a:-1", "a:1x", "[]:1" };
+    static const char *const wrong[] = { "",        "9100",      ":9100", "localhost", "localhost:", "::1:9100",
+                                         "a:70000", "[::1:9100", "a:-1",  "a:1x",      "[]:1" };
     char bound[128];
     int frames = 7;
     fw_http *http;

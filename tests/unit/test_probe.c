@@ -27,9 +27,12 @@ static fw_url url_of(const char *prefix, const char *endpoint) {
 }
 
 static void the_kind_of_a_socket_is_read(void **state) {
-    static const struct { int type; const char *name; } kinds[] = {
-        { ZMQ_PUB, "PUB" }, { ZMQ_XPUB, "XPUB" }, { ZMQ_PULL, "PULL" }, { ZMQ_PUSH, "PUSH" }, { ZMQ_ROUTER, "ROUTER" },
-        { ZMQ_SUB, "SUB" }, { ZMQ_DEALER, "DEALER" }, { ZMQ_REP, "REP" },
+    static const struct {
+        int type;
+        const char *name;
+    } kinds[] = {
+        { ZMQ_PUB, "PUB" },       { ZMQ_XPUB, "XPUB" }, { ZMQ_PULL, "PULL" },     { ZMQ_PUSH, "PUSH" },
+        { ZMQ_ROUTER, "ROUTER" }, { ZMQ_SUB, "SUB" },   { ZMQ_DEALER, "DEALER" }, { ZMQ_REP, "REP" },
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char endpoint[128], type[16];
@@ -56,7 +59,13 @@ static void the_kind_of_an_ipc_socket_is_read(void **state) {
 }
 
 static void the_right_url_is_named(void **state) {
-    static const struct { int theirs; const char *prefix; int ours; fw_status status; const char *right; } cases[] = {
+    static const struct {
+        int theirs;
+        const char *prefix;
+        int ours;
+        fw_status status;
+        const char *right;
+    } cases[] = {
         { ZMQ_PUB, "push+", ZMQ_PULL, FW_INVALID, "is a PUB socket; say pub+tcp://" },
         { ZMQ_XPUB, "", ZMQ_DEALER, FW_INVALID, "is an XPUB socket; say pub+tcp://" },
         { ZMQ_PUSH, "pub+", ZMQ_SUB, FW_INVALID, "is a PUSH socket; say push+tcp://" },
@@ -123,7 +132,10 @@ static void end_server(raw_server *self) {
 
 static void what_is_not_zeromq_is_said(void **state) {
     (void)state;
-    static const struct { const char *says; bool hangs_up; } cases[] = {
+    static const struct {
+        const char *says;
+        bool hangs_up;
+    } cases[] = {
         { "220 mail.example ESMTP\r\n", false },
         { "\xff", true },
         { "\xff-------\x01\x7f\x03-NULL                                                    \x04\x03zzz", false },

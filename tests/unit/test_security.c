@@ -239,16 +239,19 @@ static void what_is_wrong_with_keys_is_said(void **state) {
     assert_fails(fw_security_open(self->context, self->ours, self->allow, NULL, &security), FW_INVALID, "nobody");
     snprintf(text, sizeof text, "%s good\n# comment\n%.39s bad\n", self->their_key, self->their_key);
     write_file(self->allow, text);
-    assert_fails(fw_security_open(self->context, self->ours, self->allow, NULL, &security), FW_INVALID, "line 3 is no key");
+    assert_fails(fw_security_open(self->context, self->ours, self->allow, NULL, &security), FW_INVALID,
+                 "line 3 is no key");
     write_file(self->allow, "curve\n    public-key = \"short\"\n");
     assert_fails(fw_security_open(self->context, self->ours, self->allow, NULL, &security), FW_INVALID, "certificate");
-    assert_fails(fw_security_open(self->context, self->ours, NULL, "no such file", &security), FW_NOT_FOUND, "no such file");
+    assert_fails(fw_security_open(self->context, self->ours, NULL, "no such file", &security), FW_NOT_FOUND,
+                 "no such file");
 
     snprintf(secret, sizeof secret, "%s/framewire.key_secret", self->ours);
     assert_int_equal(chmod(secret, 0640), 0);
     assert_fails(fw_security_open(self->context, self->ours, NULL, self->their_key, &security), FW_DENIED, "chmod 600");
     assert_int_equal(chmod(secret, 0600), 0);
-    snprintf(text, sizeof text, "curve\n    public-key = \"%s\"\n    secret-key = \"%s\"\n", self->our_key, self->our_key);
+    snprintf(text, sizeof text, "curve\n    public-key = \"%s\"\n    secret-key = \"%s\"\n", self->our_key,
+             self->our_key);
     write_file(secret, text);
     assert_fails(fw_security_open(self->context, self->ours, NULL, self->their_key, &security), FW_INVALID, "key pair");
     assert_null(security);
