@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from helpers import pictures
 from helpers.command import Command, Running
 from helpers.plain import Message, Receiver, Results
@@ -82,6 +84,27 @@ def test_a_failing_handler_is_a_result_and_no_failure_of_the_run(start: Start, t
     assert sending.wait() == 0
     assert [(line["status"], line["error"]) for line in lines(sending.stdout)] == [("error", "ValueError: no")] * 2
     assert json.loads((tmp_path / "account").read_text())["errors"] == 2
+
+
+def test_arrays_in_results_are_kept_as_npy(start: Start, tmp_path: Path) -> None:
+    mask = np.arange(6, dtype="<f4").reshape(2, 3)
+    arrays = tmp_path / "arrays"
+    sending = start("send", "test:bars?size=16x16&count=1", *BACK, "--results", "-", "--result-arrays", arrays)
+    worker(sending, lambda results, frame: results.reply(frame, 1, arrays={"../mask": mask}))
+    assert sending.wait() == 0
+    (line,) = lines(sending.stdout)
+    (file,) = arrays.iterdir()
+    assert line["arrays"] == {"../mask": str(file)}
+    assert (np.load(file) == mask).all()
+
+
+def test_arrays_that_are_not_kept_are_said_and_counted(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=2", *BACK, "--results", "-")
+    worker(sending, lambda results, frame: results.reply(frame, 1, arrays={"mask": np.zeros(3)}))
+    assert sending.wait() == 0
+    assert [line["value"] for line in lines(sending.stdout)] == [1, 1]
+    assert "say --result-arrays DIR to keep them" in sending.stderr
+    assert "2 arrays not kept" in sending.stderr
 
 
 def test_a_results_file_that_is_not_empty_is_refused(framewire: Command, tmp_path: Path) -> None:

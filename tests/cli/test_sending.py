@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq.auth
 
 from helpers import pictures
 from helpers.command import Command, Running, wait_until
@@ -306,6 +307,28 @@ def test_it_waits_for_as_many_receivers_as_asked(start: Start) -> None:
 def test_an_open_port_without_keys_is_warned_of_loudly(start: Start) -> None:
     sending = start("send", "test:bars?size=16x16", "--to", "push+tcp://0.0.0.0:*", "--quiet")
     sending.says("is open to the network")
+
+
+def test_with_keys_only_those_allowed_are_served(start: Start, framewire: Command, tmp_path: Path) -> None:
+    for name in ("sender", "friend"):
+        assert framewire("keygen", tmp_path / name).returncode == 0
+    pair: dict[str, tuple[bytes, bytes]] = {}
+    for name in ("sender", "friend"):
+        public, secret = zmq.auth.load_certificate(tmp_path / name / "framewire.key_secret")
+        pair[name] = (public, secret or b"")
+    (tmp_path / "allowed").write_bytes(pair["friend"][0] + b" friend\n")
+    secure = ("--keys", tmp_path / "sender", "--allow", tmp_path / "allowed")
+    sending = start("send", "test:bars?size=16x16&count=3", *PUSH, *secure)
+    server_key = pair["sender"][0]
+    stranger = zmq.curve_keypair()
+    with (
+        Receiver(sending.url) as bare,
+        Receiver(sending.url, keys=stranger, server_key=server_key) as other,
+        Receiver(sending.url, keys=pair["friend"], server_key=server_key) as friend,
+    ):
+        assert len(list(friend)) == 3
+        assert not bare.socket.poll(0) and not other.socket.poll(0)
+    assert sending.wait() == 0
 
 
 def test_ipc_works_and_leaves_nothing_behind(start: Start, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -49,11 +49,23 @@ def endpoint(url: str) -> str:
 class Receiver:
     """PULL for push+ URLs, SUB for pub+ URLs. Iterating gives frames up to the `end`, which is kept in `end`."""
 
-    def __init__(self, url: str, *, bind: bool = False, streams: tuple[str, ...] = ("",), queue: int = 4) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        bind: bool = False,
+        streams: tuple[str, ...] = ("",),
+        queue: int = 4,
+        keys: tuple[bytes, bytes] | None = None,
+        server_key: bytes = b"",
+    ) -> None:
         self.end: Message | None = None
         self.socket = zmq.Context.instance().socket(zmq.SUB if url.startswith("pub+") else zmq.PULL)
         self.socket.linger = 0
         self.socket.rcvhwm = queue
+        if keys:
+            self.socket.curve_publickey, self.socket.curve_secretkey = keys
+            self.socket.curve_serverkey = server_key
         if url.startswith("pub+"):
             for stream in streams:
                 self.socket.subscribe(stream)
@@ -97,22 +109,30 @@ class Results:
         self.socket.linger = 1000
         self.socket.connect(endpoint(url))
 
-    def reply(self, frame: Message, value: object = None, *, error: str | None = None, **more: object) -> None:
+    def reply(
+        self,
+        frame: Message,
+        value: object = None,
+        *,
+        error: str | None = None,
+        arrays: Mapping[str, np.ndarray[Any, Any]] | None = None,
+        **more: object,
+    ) -> None:
         """Answer a frame; `more` overwrites keys of the header."""
         header = {key: frame.header[key] for key in KEPT if key in frame.header}
-        header |= {
-            "v": 1,
-            "kind": "result",
-            "status": "error" if error else "done",
-            "worker": self.worker,
-            "attempt": 1,
-        }
+        status = "error" if error else "done"
+        header |= {"v": 1, "kind": "result", "status": status, "worker": self.worker, "attempt": 1}
         if error:
             header["error"] = error
-        self.send(frame.stream, header | more, value)
+        named = arrays or {}
+        if named:
+            header["arrays"] = [
+                {"name": name, "shape": list(array.shape), "dtype": array.dtype.str} for name, array in named.items()
+            ]
+        self.send(frame.stream, header | more, value, *(array.tobytes() for array in named.values()))
 
-    def send(self, stream: str, header: dict[str, Any], value: object = None) -> None:
-        self.socket.send_multipart([stream.encode(), msgpack.packb(header), msgpack.packb(value)])
+    def send(self, stream: str, header: dict[str, Any], value: object = None, *arrays: bytes) -> None:
+        self.socket.send_multipart([stream.encode(), msgpack.packb(header), msgpack.packb(value), *arrays])
 
     def close(self) -> None:
         self.socket.close()
