@@ -79,6 +79,9 @@ class Link:
         if url.bind:
             prefix = f"{url.pattern}+" if url.pattern else ""
             self.address = prefix + self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            say(f"listening on {self.address}")
+            if url.is_open and keys is None:
+                say(f"{self.address} is open to the network: anybody who reaches it can take part; use keys")
 
     def _open(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
         made = self._context.socket(self._kind)

@@ -59,7 +59,7 @@ def _serve(job: Job, board: Board) -> None:
         nonlocal stopped
         if number == LEAVE_IF_ALONE and receiver is not None and receiver.connected:
             return
-        stopped = number != LEAVE_IF_ALONE
+        stopped = True
         if receiver is not None:
             receiver.stop()
 

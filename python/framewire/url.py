@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -32,6 +33,17 @@ class Url:
     def transport(self) -> str:
         """ "tcp" or "ipc"."""
         return self.endpoint[:3]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a bind to it lets other machines in."""
+        if self.transport == "ipc":
+            return False
+        host = self.endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+        try:
+            return not ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host not in ("localhost", "lo")
 
 
 def parse(text: str) -> Url:

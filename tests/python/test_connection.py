@@ -222,3 +222,11 @@ def test_a_host_that_cannot_be_found_is_said(caplog: pytest.LogCaptureFixture, m
     monkeypatch.setattr(socket, "create_connection", unknown)
     with framewire.Receiver("push+tcp://127.0.0.1:1") as receiver:
         wait_for(caplog, "push+tcp://127.0.0.1:1: the host cannot be found: Name or service not known", receiver)
+
+
+def test_who_listens_says_where_and_to_whom_it_is_open(caplog: pytest.LogCaptureFixture) -> None:
+    with framewire.Receiver("push+tcp://127.0.0.1:*?bind") as receiver:
+        assert f"listening on {receiver.urls[0]}" in caplog.text
+    assert "open to the network" not in caplog.text
+    with framewire.Receiver("push+tcp://*:*?bind") as receiver:
+        assert f"{receiver.urls[0]} is open to the network" in caplog.text

@@ -71,6 +71,8 @@ def test_the_end_that_is_repeated_ends_the_loop_once_each_stream_is_over(publish
             publisher.end("b", stream="a")
         publisher.frame(0, stream="b")
         publisher.end(stream="b")
+        until(lambda: _drained(receiver) >= 4)
+        assert _drained(receiver) == 4, "an end that is repeated waits once"
         assert [frame.stream for frame in receiver] == ["a", "b"]
 
 

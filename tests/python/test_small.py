@@ -32,6 +32,18 @@ def test_urls_are_taken_apart(text: str, pattern: str, endpoint: str, bind: bool
 
 
 @pytest.mark.parametrize(
+    ("host", "is_open"),
+    [
+        *(("*", True), ("0.0.0.0", True), ("10.1.2.3", True), ("[::]", True), ("eth0", True)),
+        *(("127.0.0.1", False), ("127.9.9.9", False), ("[::1]", False), ("localhost", False), ("lo", False)),
+    ],
+)
+def test_what_lets_other_machines_in_is_known(host: str, is_open: bool) -> None:
+    assert parse(f"push+tcp://{host}:5555?bind").is_open == is_open
+    assert not parse("push+ipc:///run/s?bind").is_open
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("cam:5555", "a URL starts with tcp://"),
