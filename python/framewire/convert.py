@@ -48,21 +48,15 @@ def to_dlpack(
     if dl_device is not None and tuple(dl_device) != (1, 0):
         raise BufferError("a frame is in the CPU's memory; copy it to another device with that device's library")
     if copy:
-        array = array.copy()
-        if max_version is None:
-            return array.__dlpack__()
-    if max_version is not None and tuple(max_version) >= _READ_ONLY_SINCE:
-        try:
-            return array.__dlpack__(max_version=max_version)  # type: ignore[call-arg,unused-ignore]
-        except TypeError:  # NumPy before 2.1
-            if copy:
-                return array.__dlpack__()
-            raise BufferError(
-                "this NumPy exports no read-only memory by DLPack (2.1 does); use frame.array, or copy=True"
-            ) from None
-    if copy:
-        return array.__dlpack__()
-    raise BufferError(
-        "a frame is read-only, which this consumer's DLPack (before 1.0) cannot say; use frame.tensor(), which copies,"
-        " or frame.array"
-    )
+        return array.copy().__dlpack__()  # writable, so that the older form says enough; every consumer takes it
+    if max_version is None or tuple(max_version) < _READ_ONLY_SINCE:
+        raise BufferError(
+            "a frame is read-only, which this consumer's DLPack (before 1.0) cannot say; use frame.tensor(), which"
+            " copies, or frame.array"
+        )
+    try:
+        return array.__dlpack__(max_version=max_version)  # type: ignore[call-arg,unused-ignore]
+    except TypeError:  # NumPy before 2.1
+        raise BufferError(
+            "this NumPy exports no read-only memory by DLPack (2.1 does); use frame.array, or copy=True"
+        ) from None

@@ -141,10 +141,6 @@ class Frame:
         return self._array
 
     def _view(self) -> NDArray[Any]:
-        if 0 in self.shape:
-            empty = np.empty(self.shape, self.dtype)
-            empty.flags.writeable = False
-            return empty
         return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
     def _decode(self) -> NDArray[Any]:
