@@ -7,7 +7,7 @@ packages_build=(
 packages_test=(
     git g++ clang llvm libclang-rt-14-dev clang-format gcovr libcmocka-dev libpng-dev shellcheck man-db bash-completion
     file procps python3-pip python3-setuptools python3-wheel python3-zmq python3-numpy python3-msgpack
-    python3-pil python3-pytest python3-pytest-timeout python3-hypothesis)
+    python3-pil python3-pytest python3-pytest-xdist python3-pytest-timeout python3-hypothesis)
 packages_compose=(debootstrap docker-compose)
 pip_build=(pyzmq msgpack numpy pillow setuptools wheel)
 pip_test=(pytest pytest-timeout pytest-xdist hypothesis mypy==2.4.1 ruff==0.17.6 coverage simplejpeg)

@@ -21,12 +21,12 @@ typedef struct fw_pipeline_options {
     size_t source_count;
     fw_source_options source;
     fw_sender_options sender;
-    unsigned threads;     /* that decode; 0: one a core */
-    double rate;          /* frames a second; 0: as fast as they are taken */
-    uint64_t count;       /* stop after so many frames; 0: all */
-    bool encode_jpeg;     /* what travels is JPEG of this quality */
-    int quality;          /* 1-100 */
-    bool strict;          /* the first bad input ends the run */
+    unsigned threads; /* that decode; 0: one a core */
+    double rate;      /* frames a second; 0: as fast as they are taken */
+    uint64_t count;   /* stop after so many frames; 0: all */
+    bool encode_jpeg; /* what travels is JPEG of this quality */
+    int quality;      /* 1-100 */
+    bool strict;      /* the first bad input ends the run */
 } fw_pipeline_options;
 
 /* The final account, or the account so far. */

@@ -32,7 +32,7 @@ typedef struct fw_result {
     const char *worker; /* who answered, like "host/4242" */
     const void *value;  /* msgpack */
     size_t value_size;
-    const char *json;   /* the whole result as one line of JSON, without its newline */
+    const char *json; /* the whole result as one line of JSON, without its newline */
 } fw_result;
 
 typedef struct fw_sender_options {
@@ -41,18 +41,18 @@ typedef struct fw_sender_options {
     const char *stream;           /* 1-128 bytes of UTF-8, no control characters; default "frames" */
     size_t memory;                /* the budget for frames in bytes; default 1 GiB */
     fw_when_full when_full;
-    unsigned queue;               /* frames that may wait for their turn; 0: 4 */
-    fw_time queue_time;           /* under FW_DROP_OLDEST: drop what waits longer than this, but for two; 0: off */
-    unsigned wait_workers;        /* loaning waits until so many peers are there */
-    fw_time drain;                /* how long a stop waits for frames in flight; 0: 5 s */
-    fw_time deadline;             /* with collect: results not back after this much silence are lost; 0: 30 s */
-    fw_time timeout;              /* how long to wait for the other side; 0: for ever */
-    const char *collect;          /* with push+: where results come in (PULL), like tcp://0.0.0.0:5556 */
-    const char *results;          /* results as JSON lines: a file, or "-" for stdout */
-    const char *result_arrays;    /* a folder for arrays in results, as .npy */
-    bool resume;                  /* go on with a results file that is not empty */
-    bool retry_errors;            /* with resume: items whose line says `error` are not skipped */
-    fw_time sync;                 /* how often results are forced to disk; 0: 1 s */
+    unsigned queue;            /* frames that may wait for their turn; 0: 4 */
+    fw_time queue_time;        /* under FW_DROP_OLDEST: drop what waits longer than this, but for two; 0: off */
+    unsigned wait_workers;     /* loaning waits until so many peers are there */
+    fw_time drain;             /* how long a stop waits for frames in flight; 0: 5 s */
+    fw_time deadline;          /* with collect: results not back after this much silence are lost; 0: 30 s */
+    fw_time timeout;           /* how long to wait for the other side; 0: for ever */
+    const char *collect;       /* with push+: where results come in (PULL), like tcp://0.0.0.0:5556 */
+    const char *results;       /* results as JSON lines: a file, or "-" for stdout */
+    const char *result_arrays; /* a folder for arrays in results, as .npy */
+    bool resume;               /* go on with a results file that is not empty */
+    bool retry_errors;         /* with resume: items whose line says `error` are not skipped */
+    fw_time sync;              /* how often results are forced to disk; 0: 1 s */
     void (*on_result)(void *arg, const fw_result *result); /* on the sender's thread */
     void *arg;
     const char *keys;       /* a folder made by fw_keys_make(): CURVE on every socket */
@@ -70,14 +70,14 @@ typedef struct fw_sender_options {
 typedef struct fw_counts {
     uint64_t captured, sent, done, dead, dropped, in_flight;
     uint64_t results, errors, lost, duplicates, redelivered; /* lost = sent - results, where results are collected */
-    uint64_t unknown;   /* results that belong to no frame of this run, and messages that break the format */
-    uint64_t bytes;     /* of payloads, sent */
-    uint64_t nulls;     /* NaN and infinities that became null in JSON */
-    uint64_t arrays_not_kept; /* arrays in results, without result_arrays */
-    unsigned peers;     /* connected to the first output now */
-    unsigned waiting;   /* frames ready to go */
+    uint64_t unknown;           /* results that belong to no frame of this run, and messages that break the format */
+    uint64_t bytes;             /* of payloads, sent */
+    uint64_t nulls;             /* NaN and infinities that became null in JSON */
+    uint64_t arrays_not_kept;   /* arrays in results, without result_arrays */
+    unsigned peers;             /* connected to the first output now */
+    unsigned waiting;           /* frames ready to go */
     size_t memory, memory_used; /* the budget, and what slots take of it now */
-    fw_time started;    /* of CLOCK_MONOTONIC: the first frame's loan; 0 before */
+    fw_time started;            /* of CLOCK_MONOTONIC: the first frame's loan; 0 before */
 } fw_counts;
 
 /* An output beside the first, with its own account. */

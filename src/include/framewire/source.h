@@ -52,10 +52,10 @@ typedef struct fw_limits {
 } fw_limits;
 
 typedef struct fw_source_options {
-    const char *list;       /* a file of names, one a line, or "-" for stdin; after the arguments; NULL: none */
-    uint64_t loop;          /* how often the whole is gone through; 0: once */
-    bool keep;              /* JPEG files travel as they are */
-    fw_limits limits;       /* zeros: the defaults */
+    const char *list; /* a file of names, one a line, or "-" for stdin; after the arguments; NULL: none */
+    uint64_t loop;    /* how often the whole is gone through; 0: once */
+    bool keep;        /* JPEG files travel as they are */
+    fw_limits limits; /* zeros: the defaults */
 } fw_source_options;
 
 #define FW_LOOP_FOREVER UINT64_MAX
