@@ -9,16 +9,27 @@
 
 #define PROBE_WITHIN    (500 * FW_MS)
 #define RECONNECT_AFTER (1 * FW_SECOND)
+/* Who is turned away comes again, many times a minute. */
+#define SAY_EVERY (10 * FW_SECOND)
+
+static bool may_say(fw_socket *socket, fw_time now) {
+    if (socket->said_at != 0 && now < fw_after(socket->said_at, SAY_EVERY))
+        return false;
+    socket->said_at = now;
+    return true;
+}
 
 static void on_wrong_peer(fw_socket *socket, const fw_event *event, bool secured, fw_time now, fw_time *reconnect_at) {
     if (socket->bind) {
-        if (event->denied)
-            fw_warn("%s: %s was refused: its key is not let in", socket->bound, event->peer);
+        if (event->denied && may_say(socket, now))
+            fw_warn("%s: %s was refused: %s", socket->bound, event->peer,
+                    secured ? "it has no key that is let in" : "it comes with keys, and this side has none (--keys)");
         else
             fw_debug("%s: %s left without a handshake", socket->bound, event->peer);
         return;
     }
-    if (*reconnect_at == 0 && fw_probe_explain(&socket->url, socket->type, secured, PROBE_WITHIN) != FW_OK)
+    if (*reconnect_at == 0 && may_say(socket, now) &&
+        fw_probe_explain(&socket->url, socket->type, secured, PROBE_WITHIN) != FW_OK)
         fw_warn("%s", fw_cause());
     *reconnect_at = fw_after(now, RECONNECT_AFTER);
 }

@@ -11,12 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <framewire/units.h>
+
 #include "base/url.h"
 
 typedef struct fw_security fw_security; /* net/security.h */
 
-/* A context that never waits for lingering messages unless a socket asks for it. FW_UNSUPPORTED: a libzmq with known
- * remote holes (before 4.3.3). Close it after its last socket; NULL is fine; clears *context_p. */
+/* A context with one I/O thread (on which the monitor's account relies: events come in order), that never waits for
+ * lingering messages unless a socket asks for it. FW_UNSUPPORTED: a libzmq with known remote holes (before 4.3.3).
+ * Close it after its last socket; NULL is fine; clears *context_p. */
 fw_status fw_context_open(void **context_p);
 void fw_context_close(void **context_p);
 
@@ -46,6 +49,7 @@ typedef struct fw_socket {
     bool bind;     /* it listens; else it connects */
     char endpoint[FW_ENDPOINT_MAX];     /* where it listens or connects, with the port that the system chose */
     char bound[FW_ENDPOINT_MAX];        /* the same with its pattern's prefix: "push+tcp://127.0.0.1:40123" */
+    fw_time said_at;                    /* when people were told of a peer that was turned away */
     unsigned peers;                     /* that have shaken hands and are still there; kept by fw_socket_event() */
     struct fw_connections *connections; /* of each fd; net/monitor.c */
     int lock_fd;                        /* ipc bind: the lock file beside the path; -1 else */
