@@ -47,6 +47,8 @@ typedef struct fw_output_class {
     void (*count)(const fw_output *self, fw_counts *counts);
     /* What the thread is to wait for: at most FW_OUTPUT_FDS, and until when. */
     nfds_t (*poll)(fw_output *self, struct pollfd *fds, fw_time *until_p);
+    /* Where a thread that sends may wait for takes() to change; NULL: only the sender's thread can tell. */
+    int (*wait_fd)(const fw_output *self);
     /* The name of one that takes frames, for people: "receiver". */
     const char *taker;
     /* Close the sockets; frames that libzmq still holds come back when the context ends. */

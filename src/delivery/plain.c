@@ -120,7 +120,7 @@ static unsigned plain_takers(const fw_output *output) {
 static void plain_tend(fw_output *output, fw_time now) {
     plain *self = (plain *)output;
     fw_peers_tend(self->socket, output->sender->security != NULL, now, &self->reconnect_at);
-    while ((events(self) & ZMQ_POLLIN) != 0)
+    while (!(self->push && output->sender->looking) && (events(self) & ZMQ_POLLIN) != 0)
         read_subscription(self);
     unsigned takers = plain_takers(output);
     if (self->ending && self->push && takers > self->told)
@@ -244,9 +244,17 @@ static nfds_t plain_poll(fw_output *output, struct pollfd *fds, fw_time *until_p
     if (self->unread > 0 && look < *until_p)
         *until_p = look;
     nfds_t count = 0;
-    fw_poll_add(fds, &count, self->socket->zmq);
+    if (!self->push || !fw_sender_is_direct(output->sender))
+        fw_poll_add(fds, &count, self->socket->zmq);
     fw_poll_add(fds, &count, self->socket->monitor);
     return count;
+}
+
+static int push_wait_fd(const fw_output *output) {
+    int fd = -1;
+    size_t size = sizeof fd;
+    (void)zmq_getsockopt(((const plain *)output)->socket->zmq, ZMQ_FD, &fd, &size);
+    return fd;
 }
 
 static void plain_close(fw_output *output) {
@@ -266,6 +274,7 @@ static const fw_output_class push_class = {
     .finish = plain_finish,
     .count = plain_count,
     .poll = plain_poll,
+    .wait_fd = push_wait_fd,
     .taker = "receiver",
     .close = plain_close,
     .free = plain_free,

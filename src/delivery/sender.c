@@ -1,6 +1,7 @@
 #include "delivery/sender.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,13 @@
 #include "base/status.h"
 #include "delivery/options.h"
 
-void fw_sender_wake(fw_sender *self) {
+static void tell(int fd) {
     uint64_t one = 1;
-    (void)!write(self->wake_fd, &one, sizeof one);
+    (void)!write(fd, &one, sizeof one);
+}
+
+void fw_sender_wake(fw_sender *self) {
+    tell(self->wake_fd);
 }
 
 void fw_sender_break(fw_sender *self, fw_status status) {
@@ -25,6 +30,7 @@ void fw_sender_break(fw_sender *self, fw_status status) {
     snprintf(self->cause, sizeof self->cause, "%s", fw_cause());
     fw_pool_stop(self->pool);
     pthread_cond_broadcast(&self->changed);
+    tell(self->look_fd);
     fw_sender_wake(self);
 }
 
@@ -76,7 +82,8 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
     if (getrandom(&self->epoch, sizeof self->epoch, 0) != (ssize_t)sizeof self->epoch)
         return fw_fail_errno(errno, "no random number for the run");
     self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (self->wake_fd < 0)
+    self->look_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->wake_fd < 0 || self->look_fd < 0)
         return fw_fail_errno(errno, "no eventfd");
     status = fw_context_open(&self->context);
     if (status == FW_OK)
@@ -115,7 +122,7 @@ fw_status fw_sender_open(const fw_sender_options *options, fw_sender **self_p) {
     fw_sender *self = calloc(1, sizeof *self);
     if (self == NULL)
         return fw_fail(FW_NO_MEMORY, "no memory for a sender");
-    self->wake_fd = -1;
+    self->wake_fd = self->look_fd = -1;
     self->stop_by = FW_FOREVER;
     pthread_mutex_init(&self->lock, NULL);
     pthread_condattr_t monotonic;
@@ -203,6 +210,8 @@ fw_status fw_sender_loan(fw_sender *self, const fw_format *format, fw_frame **fr
 
 /* Under the lock: make room for one more waiting frame, as the options say. */
 static void make_room(fw_sender *self) {
+    if (fw_sender_is_direct(self))
+        return;
     if (self->options.when_full == FW_WAIT) {
         while (self->queued >= self->options.queue && ended(self) == FW_OK)
             pthread_cond_wait(&self->changed, &self->lock);
@@ -215,6 +224,36 @@ static void make_room(fw_sender *self) {
     fw_time oldest = fw_now() - self->options.queue_time;
     while (self->queued > 2 && self->head->header.monotonic < oldest)
         drop_head(self);
+}
+
+void fw_sender_send_directly(fw_sender *self) {
+    pthread_mutex_lock(&self->lock);
+    self->direct = self->options.when_full == FW_WAIT && self->outputs[0]->kind->wait_fd != NULL;
+    pthread_mutex_unlock(&self->lock);
+}
+
+bool fw_sender_is_direct(const fw_sender *self) {
+    return self->direct && !self->closing && self->broken == FW_OK && self->stop_by == FW_FOREVER;
+}
+
+/* Under the lock: wait until the frame of this number is taken. One of the callers waits at the socket, others for it. */
+static void wait_until_taken(fw_sender *self, uint64_t seq) {
+    const fw_output *first = self->outputs[0];
+    while (self->head != NULL && self->head->header.seq <= seq && fw_sender_is_direct(self)) {
+        if (self->looking) {
+            pthread_cond_wait(&self->changed, &self->lock);
+            continue;
+        }
+        self->looking = true;
+        struct pollfd fds[] = { { .fd = first->kind->wait_fd(first), .events = POLLIN },
+                                { .fd = self->look_fd, .events = POLLIN } };
+        pthread_mutex_unlock(&self->lock);
+        poll(fds, sizeof fds / sizeof *fds, -1);
+        pthread_mutex_lock(&self->lock);
+        self->looking = false;
+        fw_sender_pump(self);
+        pthread_cond_broadcast(&self->changed);
+    }
 }
 
 fw_status fw_sender_send(fw_sender *self, fw_frame **frame_p) {
@@ -236,13 +275,14 @@ fw_status fw_sender_send(fw_sender *self, fw_frame **frame_p) {
         fw_frame_drop(&frame);
         return FW_OK;
     }
-    frame->header.seq = self->next_seq++;
+    uint64_t seq = frame->header.seq = self->next_seq++;
     frame->next = NULL;
     self->counts.captured++;
     *(self->tail != NULL ? &self->tail->next : &self->head) = frame;
     self->tail = frame;
     self->queued++;
     fw_sender_pump(self);
+    wait_until_taken(self, seq);
     bool tend = false;
     for (size_t i = 0; i < self->output_count; i++)
         tend |= self->outputs[i]->kind->wants_tending(self->outputs[i]);
@@ -284,6 +324,7 @@ void fw_sender_stop(fw_sender *self) {
         self->stop_by = fw_after(fw_now(), self->options.drain);
     fw_pool_stop(self->pool);
     pthread_cond_broadcast(&self->changed);
+    tell(self->look_fd);
     pthread_mutex_unlock(&self->lock);
     fw_sender_wake(self);
 }
@@ -329,6 +370,8 @@ void fw_sender_close(fw_sender **self_p) {
     fw_options_free(&self->options);
     if (self->wake_fd >= 0)
         close(self->wake_fd);
+    if (self->look_fd >= 0)
+        close(self->look_fd);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     free(self);

@@ -48,6 +48,9 @@ struct fw_sender {
     pthread_cond_t changed; /* room in the queue, takers, phase, broken */
     fw_frame *head, *tail;  /* captured, waiting for an output */
     unsigned queued;
+    bool direct;  /* fw_sender_send_directly() */
+    bool looking; /* a caller of send waits at the working output: no other thread uses its socket */
+    int look_fd;  /* eventfd: it shall look no longer */
     uint64_t next_seq;
     fw_counts counts; /* those that are not derived */
     fw_phase phase;
@@ -64,6 +67,14 @@ void fw_sender_break(fw_sender *self, fw_status status);
 
 /* Open what options.url and options.side_urls say; the working output is the first. */
 fw_status fw_sender_open_outputs(fw_sender *self);
+
+/* From now on a send that waits returns once its frame is taken, instead of leaving it to the queue, and its thread
+ * waits at the socket itself: half the wake-ups of going through the sender's thread, and fewer slots in turn, which
+ * stay warm. For who does nothing but send. */
+void fw_sender_send_directly(fw_sender *self);
+
+/* Under the lock: do those who send look at the working output, so that the sender's thread need not? */
+bool fw_sender_is_direct(const fw_sender *self);
 
 /* Under the lock: hand over what waits, in order, as far as the outputs take it. */
 void fw_sender_pump(fw_sender *self);

@@ -60,6 +60,8 @@ static bool hand_over(fw_sender *self, fw_frame *frame) {
 void fw_sender_pump(fw_sender *self) {
     bool moved = false;
     fw_output *first = self->outputs[0];
+    if (self->looking)
+        return;
     while (self->head != NULL && self->broken == FW_OK && first->kind->takes(first) && hand_over(self, self->head))
         moved = true;
     if (moved)
@@ -192,7 +194,8 @@ static void wait_for_change(hub *self) {
     }
     poll(self->fds, count, fw_poll_ms(until));
     uint64_t wakes;
-    (void)!read(sender->wake_fd, &wakes, sizeof wakes);
+    if (self->fds[0].revents != 0)
+        (void)!read(sender->wake_fd, &wakes, sizeof wakes);
 }
 
 void *fw_sender_thread(void *arg) {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/url.h"
+#include "delivery/sender.h"
 #include "pipeline/inside.h"
 
 /* Under the lock: why the run ends. The first reason counts, but one that broke it is never hidden by a stop. */
@@ -66,7 +67,7 @@ static fw_status open_all(fw_pipeline *self, const fw_pipeline_options *options)
     fw_status status = fw_source_open(options->sources, options->source_count, &options->source, &self->source);
     if (status != FW_OK)
         return status;
-    if (!fw_source_parallel(self->source))
+    if (!fw_source_parallel(self->source) || (options->threads == 0 && fw_source_quick(self->source)))
         self->threads = 1;
     if (options->sender.resume && !fw_source_has_items(self->source))
         return fw_fail(FW_INVALID, "--resume: this source's frames have no identity to know them by");
@@ -80,6 +81,8 @@ static fw_status open_all(fw_pipeline *self, const fw_pipeline_options *options)
     status = fw_sender_open(&sender, &self->sender);
     if (status != FW_OK)
         return status;
+    if (sender.queue == 0)
+        fw_sender_send_directly(self->sender);
     int error = pthread_create(&self->coordinator, NULL, coordinate, self);
     if (error != 0)
         return fw_fail_errno(error, "no thread for the pipeline");

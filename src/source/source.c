@@ -207,6 +207,13 @@ bool fw_source_parallel(const fw_source *self) {
     return false;
 }
 
+bool fw_source_quick(const fw_source *self) {
+    for (size_t i = 0; i < self->count; i++)
+        if (!self->parts[i].kind->quick)
+            return false;
+    return true;
+}
+
 bool fw_source_live(const fw_source *self) {
     for (size_t i = 0; i < self->count; i++)
         if (self->parts[i].kind->info.live)

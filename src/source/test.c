@@ -131,6 +131,7 @@ const fw_source_class fw_source_test = {
             { NULL, FW_PARAM_TEXT, NULL, NULL } },
     },
     .parallel = true,
+    .quick = true,
     .has_items = true,
     .open = test_open, .next = test_next, .measure = test_measure, .fill = test_fill,
     .free_item = test_free_item, .rewind = test_rewind, .stop = test_stop, .close = test_close,
