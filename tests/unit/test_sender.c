@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <framewire/sender.h>
+#include <pthread.h>
 #include <zmq.h>
 
+#include "delivery/sender.h"
 #include "wire/message.h"
 
 /* A sender on a port of the system's choice, and plain receivers at it. */
@@ -267,6 +269,69 @@ static void options_that_do_not_fit_are_refused(void **state) {
                  "--keys");
 }
 
+enum { DIRECT_THREADS = 3, DIRECT_FRAMES = 200 };
+
+static void *send_frames(void *arg) {
+    for (int i = 0; i < DIRECT_FRAMES; i++) {
+        fw_frame *frame = NULL;
+        if (fw_sender_loan(arg, &(fw_format){ .width = 160, .height = 120, .pixels = FW_RGB8 }, &frame) != FW_OK)
+            break;
+        fw_sender_send(arg, &frame);
+    }
+    return NULL;
+}
+
+static void start_direct(fw_sender *sender, pthread_t threads[DIRECT_THREADS]) {
+    fw_sender_send_directly(sender);
+    for (int i = 0; i < DIRECT_THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, send_frames, sender), 0);
+}
+
+static void wait_for_captured(fw_sender *sender, uint64_t least) {
+    fw_counts counts;
+    do {
+        usleep(1000);
+        fw_sender_counts(sender, &counts);
+    } while (counts.captured < least);
+}
+
+static void threads_that_send_directly_wait_for_the_receiver(void **state) {
+    (void)state;
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*"));
+    pthread_t threads[DIRECT_THREADS];
+    start_direct(sender, threads);
+    wait_for_captured(sender, DIRECT_THREADS);
+    assert_account(sender, DIRECT_THREADS, 0, 0); /* nobody is there: each waits with its first frame */
+    receiver worker = connect_receiver(ZMQ_PULL, fw_sender_url(sender, 0));
+    for (int i = 0; i < DIRECT_THREADS * DIRECT_FRAMES; i++)
+        for (int part = 0; part < 3; part++)
+            assert_true(zmq_recv(worker.socket, NULL, 0, 0) >= 0);
+    for (int i = 0; i < DIRECT_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    uint64_t seq;
+    assert_ok(fw_sender_finish(sender));
+    assert_int_equal(receive(&worker, &seq), FW_KIND_END);
+    assert_account(sender, DIRECT_THREADS * DIRECT_FRAMES, DIRECT_THREADS * DIRECT_FRAMES, 0);
+    fw_sender_close(&sender);
+    close_receiver(&worker);
+}
+
+static void a_stop_frees_threads_that_send_directly(void **state) {
+    (void)state;
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .drain = 50 * FW_MS));
+    pthread_t threads[DIRECT_THREADS];
+    start_direct(sender, threads);
+    wait_for_captured(sender, DIRECT_THREADS);
+    fw_sender_stop(sender);
+    for (int i = 0; i < DIRECT_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(fw_sender_finish(sender), FW_TIMEOUT);
+    fw_counts counts;
+    fw_sender_counts(sender, &counts);
+    assert_int_equal(counts.in_flight, DIRECT_THREADS);
+    fw_sender_close(&sender);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_arrive_in_order_then_the_end),
@@ -278,6 +343,8 @@ int main(void) {
         cmocka_unit_test(nobody_within_the_timeout_breaks_it),
         cmocka_unit_test(subscribers_share_the_slot_and_are_told_the_end),
         cmocka_unit_test(options_that_do_not_fit_are_refused),
+        cmocka_unit_test(threads_that_send_directly_wait_for_the_receiver),
+        cmocka_unit_test(a_stop_frees_threads_that_send_directly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
