@@ -28,8 +28,9 @@ struct fw_connections {
     fw_link *by_fd;
     size_t room;
     uint64_t opened;
-    bool failed; /* a handshake failed: that connection's DISCONNECTED is the next event */
-    bool denied; /* a handshake failed over keys; its DISCONNECTED is still to come */
+    bool failed;     /* a handshake failed: that connection's DISCONNECTED is the next event */
+    unsigned doomed; /* were refused by their keys: the client hangs up, and no other event says that it was that one */
+    bool denied;     /* a handshake failed over keys; its DISCONNECTED is still to come */
 };
 
 enum {
@@ -164,7 +165,10 @@ static void open_link(fw_socket *self, fw_link *link, int fd) {
 
 static void disconnect_link(fw_socket *self, fw_link *link, fw_event *event) {
     struct fw_connections *all = self->connections;
-    if (link->shaken && all->failed) {
+    bool doomed = !all->failed && all->doomed > 0;
+    if (doomed)
+        all->doomed--;
+    if (link->shaken && (all->failed || doomed)) {
         fw_link *right = find_unshaken(self);
         if (right != NULL) {
             right->shaken = true;
@@ -193,6 +197,7 @@ static bool take_event(fw_socket *self, uint16_t what, int32_t value, fw_event *
             all->denied = true;
         return false;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        all->doomed++;
         all->denied = true;
         return false;
     case ZMQ_EVENT_ACCEPTED:

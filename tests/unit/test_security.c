@@ -1,9 +1,11 @@
 #include "net_tools.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -195,6 +197,45 @@ static void who_is_not_allowed_is_refused(void **state) {
     fw_security_close(&server);
 }
 
+/* The name by which the other side knows a socket that has connected. */
+static void own_name(fw_socket *socket, char name[64]) {
+    fw_event event;
+    struct sockaddr_in where;
+    socklen_t size = sizeof where;
+    assert_true(wait_event(socket, FW_EVENT_ACCEPTED, &event));
+    assert_int_equal(getsockname(event.fd, (struct sockaddr *)&where, &size), 0);
+    snprintf(name, 64, "127.0.0.1:%u", ntohs(where.sin_port));
+}
+
+static void who_is_refused_is_not_taken_for_the_peer_beside_it(void **state) {
+    site *self = *state;
+    fw_security *server, *friend, *stranger;
+    fw_event event;
+    fw_socket *push = listen_with(self, &server, self->their_key);
+    assert_ok(fw_security_open(self->context, self->theirs, NULL, self->our_key, &friend));
+    assert_ok(fw_security_open(self->context, self->other, NULL, self->our_key, &stranger));
+    for (int round = 0; round < 20; round++) {
+        fw_socket *wrong, *right;
+        char name[64];
+        assert_ok(open_socket(self->context, ZMQ_PULL, push->bound, false, stranger, &wrong));
+        assert_ok(open_socket(self->context, ZMQ_PULL, push->bound, false, friend, &right));
+        own_name(right, name);
+        assert_true(wait_peers(right, 1));
+        assert_true(wait_event(wrong, FW_EVENT_WRONG_PEER, &event));
+        assert_true(wait_event(push, FW_EVENT_WRONG_PEER, &event));
+        fw_socket_close(&wrong, 0);
+        assert_true(wait_peers(push, 1));
+        fw_socket_close(&right, 0);
+        assert_true(wait_event(push, FW_EVENT_DISCONNECTED, &event));
+        assert_string_equal(event.peer, name);
+        assert_int_equal(push->peers, 0);
+    }
+    fw_socket_close(&push, 0);
+    fw_security_close(&friend);
+    fw_security_close(&stranger);
+    fw_security_close(&server);
+}
+
 static void two_senders_have_each_their_own_list(void **state) {
     site *self = *state;
     fw_security *first, *second, *client;
@@ -299,6 +340,7 @@ int main(void) {
         site_test(an_allowed_key_is_let_in),
         site_test(a_certificate_says_who_is_let_in_and_who_the_server_is),
         site_test(who_is_not_allowed_is_refused),
+        site_test(who_is_refused_is_not_taken_for_the_peer_beside_it),
         site_test(two_senders_have_each_their_own_list),
         site_test(what_is_wrong_with_keys_is_said),
         site_test(a_side_that_lacks_the_others_key_does_not_open),
