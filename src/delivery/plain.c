@@ -40,6 +40,7 @@ typedef struct plain {
     bool ending;                   /* all frames are out of libzmq; `end` is being said */
     fw_time untold_since;          /* of push: libzmq takes frames for a peer that its monitor has not told of */
     unsigned ends_due;             /* of push: `end`s not handed over yet */
+    bool again;                    /* of push with keys: they are all to be said once more */
     size_t unread;                 /* bytes that receivers on this host have still to read */
     fw_time read_at;               /* when that changed last */
     fw_time ends_since, repeat_at; /* of pub */
@@ -117,6 +118,14 @@ static unsigned plain_takers(const fw_output *output) {
     return self->push ? self->socket->peers : self->subscriptions;
 }
 
+/* With keys libzmq lets go of a message once it is encrypted, which is before it is written; and it encrypts the next one
+ * once the one before is written: so a second `end` says that the first has left. */
+static void owe_ends(plain *self, unsigned count) {
+    self->ends_due = count;
+    self->again = self->output.sender->security != NULL;
+    self->progress = 0;
+}
+
 static void plain_tend(fw_output *output, fw_time now) {
     plain *self = (plain *)output;
     fw_peers_tend(self->socket, output->sender->security != NULL, now, &self->reconnect_at);
@@ -124,7 +133,7 @@ static void plain_tend(fw_output *output, fw_time now) {
         read_subscription(self);
     unsigned takers = plain_takers(output);
     if (self->ending && self->push && takers > self->told)
-        self->ends_due = takers;
+        owe_ends(self, takers);
     self->told = takers;
 }
 
@@ -188,6 +197,16 @@ static bool is_untold(plain *self, fw_time now) {
     return true;
 }
 
+static void say_ends(plain *self) {
+    fw_output *output = &self->output;
+    if (self->ends_due > plain_takers(output) && !plain_takes(output))
+        self->ends_due = plain_takers(output);
+    fw_packed packed;
+    if (self->ends_due > 0 && fw_sender_pack_end(output->sender, END_PAD, &packed))
+        while (self->ends_due > 0 && send_end(self, &packed))
+            self->ends_due--;
+}
+
 /* From the last frame to the end of a push output: libzmq lets go of all frames, each peer is told the end, libzmq lets go
  * of that as well, and who is on this host has read it. */
 static bool push_finish(plain *self, fw_time now) {
@@ -200,16 +219,17 @@ static bool push_finish(plain *self, fw_time now) {
         if (self->left) /* what its peer never took is in flight, not sent */
             output->sent -= held < output->sent ? held : output->sent;
         self->ending = true;
-        self->ends_due = untold ? 1 : plain_takers(output);
-        self->progress = 0;
+        owe_ends(self, untold ? 1 : plain_takers(output));
     }
-    if (self->ends_due > plain_takers(output) && !plain_takes(output))
-        self->ends_due = plain_takers(output);
-    fw_packed packed;
-    if (self->ends_due > 0 && fw_sender_pack_end(output->sender, END_PAD, &packed))
-        while (self->ends_due > 0 && send_end(self, &packed))
-            self->ends_due--;
-    return self->left || (!moves(self, now) && all_read(self, now));
+    say_ends(self);
+    bool out = !self->left && !moves(self, now);
+    if (out && !self->left && self->again) {
+        owe_ends(self, plain_takers(output));
+        self->again = false;
+        say_ends(self);
+        out = !moves(self, now);
+    }
+    return self->left || (out && all_read(self, now));
 }
 
 static bool pub_finish(plain *self, fw_time now) {
