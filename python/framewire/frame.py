@@ -141,7 +141,7 @@ class Frame:
         return self._array
 
     def _view(self) -> NDArray[Any]:
-        return np.frombuffer(self.data, self.dtype).reshape(self.shape)
+        return np.ndarray(self.header.shape, self.dtype, self.data)  # a step less than frombuffer and reshape
 
     def _decode(self) -> NDArray[Any]:
         from .decode import decode
