@@ -18,10 +18,13 @@ def main() -> None:
     for part in parts:
         if part not in PARTS:
             parser.error(f"there is no part '{part}'; there are {', '.join(PARTS)} and all")
+    measured = {}
     for part in parts:
-        found = PARTS[part](options.quick)
+        found = measured[part] = PARTS[part](options.quick)
         report.show(found.rows)
         report.save(part, found)
+    if parts == list(PARTS) and not options.quick:
+        report.write_page(measured)
 
 
 main()

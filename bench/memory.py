@@ -41,11 +41,11 @@ def run(quick: bool) -> Part:
     growth = [sample.rss - grown[0].rss for sample in grown]
     rows = [
         Row(
-            f"RSS, 4K, --memory {BUDGET}MiB, reader stands still", peak, None, "MiB",
+            "alone", f"RSS, 4K, --memory {BUDGET}MiB, reader stands still", peak, None, "MiB",
             peak, BUDGET + MORE, False, (stalled[0].rss, peak),
         ),
         Row(
-            f"RSS over {frames} frames of 640x480, growth", grown[-1].rss, None, "MiB",
+            "alone", f"RSS over {frames} frames of 640x480, growth", grown[-1].rss, None, "MiB",
             growth[-1], GROWTH, False, (min(growth), max(growth)),
         ),
     ]  # fmt: skip

@@ -122,6 +122,7 @@ def interleaved(rounds: int, *sides: Callable[[], Any]) -> list[tuple[Any, ...]]
 class Row:
     """One line of the table: what was measured, both sides, and the bound. `value` is what the bound is on."""
 
+    kind: str  # what value is: "ratio" or "difference" of ours to bare, or "alone"
     name: str
     ours: float
     bare: float | None
@@ -150,14 +151,14 @@ def ratio(name: str, unit: str, pairs: list[tuple[float, float]], bound: float |
     """The median of the paired ratios of ours to bare."""
     ratios = [a / b for a, b in pairs]
     spread = (min(ratios), max(ratios))
-    return Row(name, *_medians(pairs), unit, median(ratios), bound, least, spread)
+    return Row("ratio", name, *_medians(pairs), unit, median(ratios), bound, least, spread)
 
 
 def difference(name: str, unit: str, pairs: list[tuple[float, float]], bound: float | None) -> Row:
     """The median of the paired differences: how much more ours takes."""
     differences = [a - b for a, b in pairs]
     spread = (min(differences), max(differences))
-    return Row(name, *_medians(pairs), unit, median(differences), bound, False, spread)
+    return Row("difference", name, *_medians(pairs), unit, median(differences), bound, False, spread)
 
 
 def _medians(pairs: list[tuple[float, float]]) -> tuple[float, float]:
