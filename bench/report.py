@@ -44,7 +44,7 @@ is their range. On another machine the numbers differ, and the ratios hardly do.
   bare way over tcp, both ends). The next line is the same account without the wall clock.
 - **as it is**: `--encoding keep`, beside a C program that reads the files and sends them.
 - **RSS**: the peak (`VmHWM`) of a sender of 4K noise whose reader takes {taken} frames, then none for {stall:.0f} s,
-  then some again; the bound is the budget and {more} MiB. Then its growth from the tenth part of a long stream to its end.
+  then some again; the bound is the budget and {more} MiB. Then its growth from the tenth part of a long stream on.
 - **header**: `bench/codec.c` packs and unpacks the header of a frame of a file, beside msgpack-c with the same map. In
   Python: checking a whole message, and packing an answer, beside msgpack's C extension.
 """
