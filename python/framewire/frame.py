@@ -141,7 +141,8 @@ class Frame:
         return self._array
 
     def _view(self) -> NDArray[Any]:
-        return np.ndarray(self.header.shape, self.dtype, self.data)  # a step less than frombuffer and reshape
+        # frombuffer, not ndarray(): only that one keeps the view from being made writable again.
+        return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
     def _decode(self) -> NDArray[Any]:
         from .decode import decode
