@@ -27,6 +27,15 @@ RESULT = {"v": 1, "kind": "result", "epoch": EPOCH, "seq": 7, "status": "done"}
 END = {"v": 1, "kind": "end", "epoch": EPOCH, "captured": 8, "streams": []}
 NIL = b"\xc0"
 
+# Leased delivery.
+INSTANCE = 0x1122334455667788
+KEY = {"epoch": EPOCH, "seq": 7}
+PLACE = {"region": 1, "slot": 3, "gen": 5, "offset": 4096, "length": 8}
+HELLO = {"v": 1, "kind": "hello", "instance": INSTANCE, "role": "worker"}
+WELCOME = {"v": 1, "kind": "welcome", "instance": INSTANCE, "sender": 99, "streams": ["cam0"]}
+TOKEN = bytes(range(16))
+LIMITS = {"deadline": 30 * 10**9, "grace": 5 * 10**9, "value_max": 2**24, "array_max": 2**26, "result_max": 2**28}
+
 DTYPES = {"|b1": 1, "|u1": 1, "|i1": 1, "<u2": 2, "<i2": 2, "<u4": 4, "<i4": 4, "<u8": 8, "<i8": 8,
           "<f2": 2, "<f4": 4, "<f8": 8, "<c8": 8, "<c16": 16}  # fmt: skip
 FORMATS = {
@@ -73,7 +82,11 @@ def frame_means(fields: dict[str, Any], size: int, stream: str, meta: Any = None
         "stream": stream, "kind": "frame", "epoch": fields["epoch"], "seq": fields["seq"],
         "item": fields.get("item", ""), "shape": fields["shape"], "dtype": fields["dtype"],
         "format": fields.get("format", ""), "encoding": fields.get("encoding", "raw"), "time": fields.get("time", 0),
-        "monotonic": fields.get("monotonic", 0), "meta": fields.get("meta", {}) if meta is None else meta, "size": size,
+        "monotonic": fields.get("monotonic", 0), "meta": fields.get("meta", {}) if meta is None else meta,
+        "attempt": fields.get("attempt", 1), "guarded": fields.get("guarded", False), "lost": fields.get("lost", 0),
+        "place": {**{key: fields[key] for key in PLACE}, "copy": fields.get("copy", False)}
+                 if "region" in fields else None,
+        "size": size,
     }  # fmt: skip
 
 
@@ -117,7 +130,7 @@ def result(
         "encoding": fields.get("encoding", "raw"), "time": fields.get("time", 0),
         "monotonic": fields.get("monotonic", 0), "meta": fields.get("meta", {}),
         "arrays": [{**a, "size": len(p)} for a, p in zip(described, payloads, strict=True)],
-        "value": json_value, "nulls": nulls,
+        "lost": fields.get("lost", 0), "instance": fields.get("instance", 0), "value": json_value, "nulls": nulls,
     }  # fmt: skip
     good[f"result-{name}"] = about, [b"cam0", pack(fields), value, *payloads], means
 
@@ -128,14 +141,128 @@ def end(name: str, about: str, **changes: Any) -> None:
         "stream": "cam0", "kind": "end", "epoch": fields["epoch"], "time": fields.get("time", 0),
         "meta": fields.get("meta", {}),
         **{key: fields.get(key, 0) for key in ("captured", "sent", "done", "dead", "dropped")},
-        "streams": fields["streams"],
+        "streams": fields["streams"], "lost": fields.get("lost", 0),
     }  # fmt: skip
     good[f"end-{name}"] = about, [b"cam0", pack(fields)], means
 
 
-def unknown(name: str, about: str, kind: str, parts: list[bytes], **fields: Any) -> None:
+def shared(name: str, about: str, **changes: Any) -> None:
+    """A frame in shared memory: no payload."""
+    fields = {**FRAME, **PLACE, **changes}
+    good[f"frame-{name}"] = about, [b"cam0", pack(fields)], frame_means(fields, fields["length"], "cam0")
+
+
+def about_frame(kind: str, name: str, about: str, **changes: Any) -> None:
+    fields = {"v": 1, "kind": kind, **KEY, **changes}
+    means = {"stream": "cam0", "kind": kind, "epoch": fields["epoch"], "seq": fields["seq"]}
+    if kind == "start":
+        means["releases"] = triples(fields.get("releases", []))
+    good[f"{kind}-{name}"] = about, [b"cam0", pack(fields)], means
+
+
+def about_connection(
+    kind: str, name: str, about: str, means: dict[str, Any], header: bytes | None = None, **fields: Any
+) -> None:
+    header = pack({"v": 1, "kind": kind, **fields}) if header is None else header
+    good[f"{kind}-{name}"] = about, [b"", header], {"stream": "", "kind": kind, **means}
+
+
+def hello(name: str, about: str, **changes: Any) -> None:
+    fields = {**HELLO, **changes}
+    defaults = {"instance": 0, "role": "", "worker": "", "host": "", "credit": 2, "queue": 1, "results": False,
+                "supervisor": 0, "streams": [], "held": [], "reads": []}  # fmt: skip
+    means = {key: fields.get(key, default) for key, default in defaults.items()}
+    means["reads"] = triples(means["reads"])
+    about_connection("hello", name, about, means, pack(fields))
+
+
+def welcome(name: str, about: str, **changes: Any) -> None:
+    fields = {**WELCOME, **changes}
+    door = fields.get("door", "")
+    means = {"instance": fields["instance"], "sender": fields["sender"], "streams": fields["streams"],
+             "host": fields.get("host", ""), **{key: fields.get(key, limit) for key, limit in LIMITS.items()},
+             "door": door, "token": fields["token"].hex() if door else ""}  # fmt: skip
+    about_connection("welcome", name, about, means, pack(fields))
+
+
+def stats(name: str, about: str, workers: list[dict[str, Any]], counts_mean: Any = None, **fields: Any) -> None:
+    defaults = {"worker": "", "role": "worker", "credit": 0, "unfinished": 0, "started": 0, "done": 0, "lost": 0}
+    listed = [{key: worker.get(key, default) for key, default in defaults.items()} for worker in workers]
+    means = {"counts": fields.get("counts", {}) if counts_mean is None else counts_mean, "workers": listed}
+    about_connection("stats", name, about, means, **fields, **({"workers": workers} if workers else {}))
+
+
+def triples(numbers: list[int]) -> list[list[int]]:
+    return [numbers[at : at + 3] for at in range(0, len(numbers), 3)]
+
+
+def make_good_leased() -> None:
+    frame("leased", "what a lease adds", attempt=2, guarded=True)
+    frame("leased-observed", "an observer is told how many frames it lost", lost=2**64 - 1)
+    frame("place-keys-alone", "without `region` these are unknown keys", slot="x", gen=-1, offset=None, copy=5)
+    shared("shared", "a frame in shared memory has no payload")
+    shared("shared-copy", "to be copied and released before it is started", copy=True, attempt=3, guarded=False)
+    shared("shared-encoded", "its length is that of the file", encoding="jpeg", length=5)
+    shared("shared-largest", "the largest place", region=2**64 - 1, slot=2**32 - 1, gen=2**64 - 1, offset=2**63 - 9)
+    result("leased", "it says who answers", instance=INSTANCE, attempt=2)
+    result("observed", "an observer is told how many results it lost", worker="host/4242", lost=3)
+    end("observed", "an observer is told how many frames it lost", lost=3)
+
+    for kind in ("start", "go", "progress", "return", "recall"):
+        about_frame(kind, "minimal", "the frame's key")
+        about_frame(kind, "largest", "the largest integers, and keys of other kinds", epoch=2**64 - 1, seq=2**64 - 1,
+                    credit="none", held=0)  # fmt: skip
+    about_frame("start", "releases", "two slots are read no more", releases=[1, 3, 5, 2**64 - 1, 2**32 - 1, 2**64 - 1])
+    about_frame("start", "releases-none", "an empty list", releases=[])
+
+    hello("minimal", "the required keys alone")
+    hello("worker", "a worker that comes back, with a frame that it has started and one that waits",
+          worker="host/4242", host="7d5a1b1e-0c3f-4d53-9f7c-0a2b5d7c9e11", credit=64, supervisor=2**64 - 1,
+          held=[[EPOCH, 7, True], [EPOCH, 2**64 - 1, False]], reads=[1, 3, 5, 1, 3, 5, 2, 0, 0])  # fmt: skip
+    hello("observer", "an observer of one stream, and of results", role="observer", streams=["cam0"], credit=0,
+          queue=8, results=True)  # fmt: skip
+    hello("supervisor", "it takes no frames", role="supervisor", instance=1)
+    hello("largest", "as much as there may be", instance=2**64 - 1, worker="w" * 256, host="h" * 64, credit=2**32 - 1,
+          queue=2**32 - 1, streams=[f"s{i}" for i in range(256)], held=[[2**64 - 1, i, True] for i in range(256)],
+          reads=[2**64 - 1, 2**32 - 1, 2**64 - 1] * 1024)  # fmt: skip
+    hello("defaults", "said in full", worker="", host="", credit=2, queue=1, results=False, supervisor=0, streams=[],
+          held=[], reads=[])  # fmt: skip
+
+    welcome("minimal", "the required keys alone: the limits have defaults")
+    welcome("door", "a receiver on the same host gets in by the door", host="7d5a1b1e-0c3f-4d53-9f7c-0a2b5d7c9e11",
+            deadline=10**9, grace=1, value_max=1, array_max=2, result_max=2**64 - 1, door="4242-x_Y.door",
+            token=TOKEN)  # fmt: skip
+    welcome("door-long", "63 bytes", door="d" * 63, token=TOKEN)
+    welcome("token-alone", "without a door it is an unknown key", token=5)
+    welcome("over", "no stream is open any more", streams=[])
+
+    for kind, about in (("who", "a hub that does not know its peer"), ("bye", "a clean leave, and its answer")):
+        about_connection(kind, "minimal", about, {})
+        about_connection(kind, "keys-unknown", "unknown keys are skipped", {}, epoch="x", instance=[])
+    for name, credit in (("none", 0), ("one", 1), ("largest", 2**32 - 1)):
+        about_connection("credit", name, "how many frames there may be", {"credit": credit}, credit=credit)
+    about_connection("release", "one", "a slot is read no more", {"releases": [[1, 3, 5]]}, releases=[1, 3, 5])
+    about_connection("release", "none", "an empty list", {"releases": []}, releases=[])
+    most = [7, 2**32 - 1, 2**64 - 1] * 1024
+    about_connection("release", "1024", "as many as there may be", {"releases": triples(most)}, releases=most)
+    about_connection("died", "minimal", "how is not known", {"instance": 1, "reason": ""}, instance=1)
+    about_connection("died", "signal", "how it ended", {"instance": INSTANCE, "reason": "killed by SIGKILL"},
+                     instance=INSTANCE, reason="killed by SIGKILL")  # fmt: skip
+    about_connection("died", "reason-long", "256 bytes", {"instance": 2**64 - 1, "reason": "é" * 128},
+                     instance=2**64 - 1, reason="é" * 128)  # fmt: skip
+    stats("ask", "please tell", [])
+    stats("full", "counts, and who is there",
+          [{"worker": "host/4242", "role": "worker", "credit": 2, "unfinished": 2, "started": 1, "done": 5},
+           {"role": "observer", "lost": 2**64 - 1, "later": [1]}, {}],
+          counts={"captured": 9, "done": 5, "in_flight": 4, "fps": 29.5, "streams": ["cam0"]})  # fmt: skip
+    stats("workers-256", "as many as there may be", [{"worker": f"host/{i}"} for i in range(256)])
+    stats("counts-types", "counts hold what meta may", [], {"a": {"$base64": "AA=="}, "n": None},
+          counts={"a": b"\0", "n": None})  # fmt: skip
+
+
+def unknown(name: str, about: str, kind: str, parts: list[bytes], stream: bytes = b"cam0", **fields: Any) -> None:
     header = pack({"v": 1, "kind": kind, **fields})
-    good[f"unknown-{name}"] = about, [b"cam0", header, *parts], {"stream": "cam0", "kind": kind}
+    good[f"unknown-{name}"] = about, [stream, header, *parts], {"stream": stream.decode(), "kind": kind}
 
 
 def make_good() -> None:
@@ -310,7 +437,7 @@ def make_good() -> None:
     means["arrays"] = [{"name": "a", "shape": [2], "dtype": "|u1", "size": 2}]
     good["result-arrays-unknown-keys"] = about, parts, means
 
-    unknown("reserved", "a kind of leased delivery is unknown on plain sockets", "hello", [], role="worker")
+    unknown("nameless", "a kind that is not known may have no stream", "later", [], stream=b"")
     unknown("parts", "it has any number of parts", "later", [b"", b"x", b"y"], epoch="any", shape=None)
     unknown("empty", "a kind may be any text", "", [])
 
@@ -533,6 +660,127 @@ def make_bad_contents() -> None:
     )
 
 
+def bad_leased(refusal: str, name: str, about: str, kind: str, *payloads: bytes, **changes: Any) -> None:
+    fields = without({**LEASED[kind], **changes})
+    refuse(refusal, f"{kind}-{name}", about, b"cam0" if "epoch" in LEASED[kind] else b"", pack(fields), *payloads)
+
+
+LEASED: dict[str, dict[str, Any]] = {
+    **{kind: {"v": 1, "kind": kind, **KEY} for kind in ("start", "go", "progress", "return", "recall")},
+    **{kind: {"v": 1, "kind": kind} for kind in ("who", "bye", "stats")},
+    "hello": HELLO,
+    "welcome": WELCOME,
+    "credit": {"v": 1, "kind": "credit", "credit": 2},
+    "release": {"v": 1, "kind": "release", "releases": [1, 3, 5]},
+    "died": {"v": 1, "kind": "died", "instance": INSTANCE},
+}
+
+
+def make_bad_leased() -> None:
+    for kind, fields in LEASED.items():
+        named = "epoch" in fields
+        bad_leased("parts", "three", "it has no payload", kind, b"")
+        refuse("stream", f"{kind}-{'nameless' if named else 'named'}",
+               "it is about a frame of a stream" if named else "it is about no stream",
+               b"" if named else b"cam0", pack(fields))  # fmt: skip
+    refuse("stream", "result-nameless", "a result is about a stream", b"", pack(RESULT), NIL)
+    refuse("stream", "end-nameless", "an end is about a stream", b"", pack(END))
+    refuse("field", "before-nameless", "what is wrong with a header is said before that it has no name", b"",
+           pack(without({**FRAME, "epoch": ...})), bytes(8))  # fmt: skip
+
+    for name, about, changes in (
+        ("attempt-zero", "from 1", {"attempt": 0}), ("attempt-large", "32 bits", {"attempt": 2**32}),
+        ("guarded-integer", "true or false", {"guarded": 1}), ("lost-negative", "from 0", {"lost": -1}),
+        ("region-text", "an integer", {**PLACE, "region": "1"}), ("slot-missing", "required", {**PLACE, "slot": ...}),
+        ("slot-large", "32 bits", {**PLACE, "slot": 2**32}), ("gen-missing", "required", {**PLACE, "gen": ...}),
+        ("offset-missing", "required", {**PLACE, "offset": ...}), ("offset-float", "0.0", {**PLACE, "offset": 0.0}),
+        ("length-missing", "required", {**PLACE, "length": ...}), ("copy-nil", "a boolean", {**PLACE, "copy": None}),
+    ):  # fmt: skip
+        bad_frame("field", f"frame-{name}", about, **changes)
+    bad_frame("parts", "frame-shared", "a place and a payload", **PLACE)
+    for name, about, changes in (
+        ("short", "a byte too few", {"length": 7}), ("long", "a byte too many", {"length": 9}),
+        ("empty", "no bytes", {"length": 0, "encoding": "png"}),
+        ("far", "it ends at 2^63", {"offset": 2**63 - 8}), ("wrap", "it ends at 2^64", {"offset": 2**64 - 8}),
+        ("large", "2^63 bytes", {"length": 2**63, "offset": 0, "encoding": "png"}),
+    ):  # fmt: skip
+        refuse("payload", f"shared-{name}", about, b"cam0", pack({**FRAME, **PLACE, **changes}))
+    bad_result("field", "result-instance-text", "an integer", instance="x")
+    bad_result("field", "result-lost-nil", "an integer", lost=None)
+    bad_end("field", "end-lost-bool", "an integer", lost=True)
+
+    for kind in ("start", "go", "progress", "return", "recall"):
+        bad_leased("field", "epoch-missing", "required", kind, epoch=...)
+        bad_leased("field", "seq-text", "an integer", kind, seq="7")
+    for kind, key in (("start", "releases"), ("release", "releases"), ("hello", "reads")):
+        for name, about, value in (
+            ("map", "a list", {}), ("two", "three numbers a slot", [1, 3]), ("nested", "flat", [[1, 3, 5]]),
+            ("negative", "from 0", [1, 3, -1]), ("slot-large", "a slot has 32 bits", [1, 2**32, 5]),
+            ("text", "integers", [1, 3, "5"]), ("bool", "true is no integer", [True, 3, 5]),
+            ("1025", "at most 1024", [1, 3, 5] * 1025),
+        ):  # fmt: skip
+            bad_leased("field", f"{key}-{name}", about, kind, **{key: value})
+    bad_leased("field", "releases-missing", "required", "release", releases=...)
+
+    for name, about, key, value in (
+        ("instance-missing", "required", "instance", ...), ("instance-zero", "from 1", "instance", 0),
+        ("instance-text", "an integer", "instance", "x"), ("role-missing", "required", "role", ...),
+        ("role-unknown", "one of three", "role", "viewer"), ("role-empty", "one of three", "role", ""),
+        ("role-integer", "a text", "role", 1), ("worker-long", "at most 256 bytes", "worker", "w" * 257),
+        ("host-long", "at most 64 bytes", "host", "h" * 65), ("host-bytes", "a text", "host", b"h"),
+        ("credit-negative", "from 0", "credit", -1), ("credit-large", "32 bits", "credit", 2**32),
+        ("queue-zero", "from 1", "queue", 0), ("queue-large", "32 bits", "queue", 2**32),
+        ("results-integer", "true or false", "results", 1), ("supervisor-text", "an integer", "supervisor", "x"),
+        ("streams-text", "a list", "streams", "cam0"), ("streams-empty-name", "a stream's name", "streams", [""]),
+        ("streams-257", "at most 256", "streams", ["a"] * 257), ("held-map", "a list", "held", {}),
+        ("held-flat", "a list of lists", "held", [EPOCH, 7, True]), ("held-two", "three values", "held", [[EPOCH, 7]]),
+        ("held-four", "three values", "held", [[EPOCH, 7, True, 1]]),
+        ("held-integer", "started is true or false", "held", [[EPOCH, 7, 1]]),
+        ("held-negative", "from 0", "held", [[EPOCH, -1, True]]),
+        ("held-257", "at most 256", "held", [[EPOCH, 7, False]] * 257),
+    ):  # fmt: skip
+        bad_leased("field", name, about, "hello", **{key: value})
+
+    for name, about, changes in (
+        ("instance-missing", "required", {"instance": ...}), ("sender-missing", "required", {"sender": ...}),
+        ("sender-zero", "from 1", {"sender": 0}), ("streams-missing", "required", {"streams": ...}),
+        ("streams-control", "a stream's name", {"streams": ["a\n"]}), ("host-long", "at most 64", {"host": "h" * 65}),
+        ("deadline-zero", "from 1", {"deadline": 0}), ("grace-text", "an integer", {"grace": "5s"}),
+        ("value_max-zero", "from 1", {"value_max": 0}), ("array_max-float", "an integer", {"array_max": 1.0}),
+        ("result_max-negative", "from 1", {"result_max": -1}),
+        ("door-tokenless", "a door needs a token", {"door": "a.door"}),
+        ("door-integer", "a text", {"door": 5, "token": TOKEN}), ("door-empty", "a name", {"door": "", "token": TOKEN}),
+        ("door-path", "a name, not a path", {"door": "../x.door", "token": TOKEN}),
+        ("door-folder", "a name, not a path", {"door": "a/b.door", "token": TOKEN}),
+        ("door-hidden", "no dot first", {"door": ".door", "token": TOKEN}),
+        ("door-nul", "no NUL", {"door": "a\0.door", "token": TOKEN}),
+        ("door-newline", "no control characters", {"door": "a.door\n", "token": TOKEN}),
+        ("door-utf8", "ASCII", {"door": "tür.door", "token": TOKEN}),
+        ("door-long", "at most 63 bytes", {"door": "d" * 64, "token": TOKEN}),
+        ("token-short", "16 bytes", {"door": "a.door", "token": TOKEN[:15]}),
+        ("token-long", "16 bytes", {"door": "a.door", "token": TOKEN + b"x"}),
+        ("token-text", "bytes", {"door": "a.door", "token": "0123456789abcdef"}),
+    ):  # fmt: skip
+        bad_leased("field", name, about, "welcome", **changes)
+
+    for kind, name, about, changes in (
+        ("credit", "missing", "required", {"credit": ...}), ("credit", "negative", "from 0", {"credit": -1}),
+        ("credit", "large", "32 bits", {"credit": 2**32}), ("credit", "bool", "an integer", {"credit": True}),
+        ("died", "instance-missing", "required", {"instance": ...}),
+        ("died", "instance-zero", "from 1", {"instance": 0}),
+        ("died", "reason-integer", "a text", {"reason": 9}),
+        ("died", "reason-long", "at most 256 bytes", {"reason": "r" * 257}),
+        ("stats", "counts-list", "a map", {"counts": []}), ("stats", "workers-map", "a list", {"workers": {}}),
+        ("stats", "workers-257", "at most 256", {"workers": [{}] * 257}),
+        ("stats", "worker-text", "a map", {"workers": ["host/1"]}),
+        ("stats", "worker-long", "at most 256 bytes", {"workers": [{"worker": "w" * 257}]}),
+        ("stats", "worker-role", "one of three", {"workers": [{"role": "viewer"}]}),
+        ("stats", "worker-credit", "an integer", {"workers": [{"credit": "2"}]}),
+        ("stats", "worker-lost", "from 0", {"workers": [{"lost": -1}]}),
+    ):  # fmt: skip
+        bad_leased("field", name, about, kind, **changes)
+
+
 def write(folder: Path, name: str, parts: list[bytes], described: dict[str, Any]) -> None:
     (folder / f"{name}.bin").write_bytes(b"".join(struct.pack(">I", len(part)) + part for part in parts))
     lines = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}"
@@ -543,10 +791,12 @@ def write(folder: Path, name: str, parts: list[bytes], described: dict[str, Any]
 def main() -> None:
     to = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "vectors"
     make_good()
+    make_good_leased()
     make_bad_parts()
     make_bad_headers()
     make_bad_fields()
     make_bad_contents()
+    make_bad_leased()
     for name in ("good", "bad"):
         shutil.rmtree(to / name, ignore_errors=True)
         (to / name).mkdir(parents=True)

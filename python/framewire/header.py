@@ -11,25 +11,35 @@ from typing import Any, NamedTuple
 import msgpack
 
 from .errors import BadMessage, Error
+from .fields import (
+    HEADER_MAX,
+    INT_MAX,
+    UINT32_MAX,
+    WORKER_MAX,
+    Fields,
+    cut,
+    elements,
+    flag,
+    is_name,
+    pairs,
+    sint,
+    streams,
+    text,
+    uint,
+    uint_within,
+    word,
+    wrong,
+)
+from .leased import Body, Credit, Died, Hello, Place, Slot, Stats, Welcome, flat, read_slots
 
 VERSION = 1
-HEADER_MAX = 64 << 10
 META_MAX = 32 << 10
 ITEM_MAX = ERROR_MAX = 4096
-WORKER_MAX = 256
 FORMAT_NAME_MAX = 64
-NAME_MAX = 128
 DIMS_MAX = 8
 NESTING_MAX = 16
 ARRAYS_MAX = 64
-STREAMS_MAX = 256
-VALUE_MAX = 16 << 20
 VALUE_NESTING = 64
-RESULT_ARRAY_MAX = 64 << 20
-RESULT_MAX = 256 << 20
-
-_INT_MAX = (1 << 63) - 1
-_UINT32_MAX = (1 << 32) - 1
 
 #: Bytes of an element, by its dtype on the wire.
 ITEM_SIZES = {
@@ -52,9 +62,11 @@ FORMATS: dict[str, tuple[str, int]] = {
     "nv12": ("|u1", 0),
 }  # fmt: skip
 
-STATUSES = frozenset({"done", "error", "dead"})
+STATUSES = ("done", "error", "dead")
 
-_CONTROLS = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+#: Kinds about a connection: they name no stream.
+STREAMLESS = frozenset({"hello", "welcome", "who", "credit", "release", "died", "stats", "bye"})
+
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 
 
@@ -72,7 +84,8 @@ class Header:
     """One header. What is not said has its default; `shape` and `dtype` are empty in a result that repeats none.
 
     `epoch` and `seq` are unsigned 64 bit, `time` is ns since the Unix epoch, `monotonic` ns of CLOCK_MONOTONIC
-    (0: not said), `dtype` a NumPy typestr, `nbytes` the size of the raw pixels.
+    (0: not said), `dtype` a NumPy typestr, `nbytes` the size of the raw pixels. `body` is what the kinds
+    hello, welcome, credit, died and stats say.
     """
 
     kind: str
@@ -98,6 +111,12 @@ class Header:
     dead: int = 0
     dropped: int = 0
     streams: tuple[str, ...] = ()
+    instance: int = 0
+    lost: int = 0
+    guarded: bool = False
+    place: Place | None = None
+    releases: tuple[Slot, ...] = ()
+    body: Body | None = None
 
     def answer(
         self, status: str, *, error: str = "", worker: str = "", attempt: int = 1, arrays: Iterable[Array] = ()
@@ -105,7 +124,7 @@ class Header:
         """The header of a result of this frame; too long an `error` or `worker` is cut."""
         return Header(
             "result", self.epoch, self.seq, self.shape, self.dtype, self.format, self.encoding, self.item, self.time,
-            self.monotonic, self.meta, self.nbytes, status, _cut(error, ERROR_MAX), _cut(worker, WORKER_MAX), attempt,
+            self.monotonic, self.meta, self.nbytes, status, cut(error, ERROR_MAX), cut(worker, WORKER_MAX), attempt,
             tuple(arrays),
         )  # fmt: skip
 
@@ -136,13 +155,13 @@ class Header:
             raise BadMessage("msgpack", f"header: not one whole msgpack map as the format asks for ({fault})") from None
         if type(fields) is not dict or not _is_sound(fields.values(), NESTING_MAX - 1):
             raise BadMessage("msgpack", "header: not one whole msgpack map as the format asks for")
-        version = _uint(fields, "v")
+        version = uint(fields, "v")
         if version != VERSION:
-            text = f"header: version {version} of the wire format; this side speaks {VERSION}"
-            raise BadMessage("version", text)
-        kind = _text(fields, "kind")
+            cause = f"header: version {version} of the wire format; this side speaks {VERSION}"
+            raise BadMessage("version", cause)
+        kind = text(fields, "kind")
         read = _READERS.get(kind)
-        return read(fields) if read else cls(kind)
+        return read(fields, kind) if read else cls(kind)
 
 
 def stream_name(data: bytes) -> str:
@@ -156,35 +175,42 @@ def stream_name(data: bytes) -> str:
     return name
 
 
-def is_name(text: str) -> bool:
-    """May a stream or an array be called so?"""
-    if text.isascii():
-        return 0 < len(text) <= NAME_MAX and text.isprintable()
-    try:
-        return len(text.encode()) <= NAME_MAX and _CONTROLS.isdisjoint(text)
-    except UnicodeEncodeError:
-        return False
+def _fields(header: Header) -> Fields:
+    fields: Fields = {"v": VERSION, "kind": header.kind}
+    if header.kind in ("frame", "result"):
+        fields |= {"epoch": header.epoch, "seq": header.seq}
+        _add_answer(header, fields)
+        _add_frame(header, fields)
+        if header.arrays:
+            fields["arrays"] = [{"name": a.name, "shape": a.shape, "dtype": a.dtype} for a in header.arrays]
+        _add_lease(header, fields)
+    elif header.kind == "end":
+        _add_end(header, fields)
+    elif header.kind == "release":
+        fields["releases"] = flat(header.releases)
+    elif header.body is not None:
+        fields |= header.body.fields()
+    elif header.kind not in STREAMLESS:
+        fields |= {"epoch": header.epoch, "seq": header.seq}
+        if header.releases:
+            fields["releases"] = flat(header.releases)
+    return fields
 
 
-def _fields(header: Header) -> dict[str, Any]:
-    fields: dict[str, Any] = {"v": VERSION, "kind": header.kind, "epoch": header.epoch}
-    if header.kind == "end":
-        if header.time:
-            fields["time"] = header.time
-        for key in ("captured", "sent", "done", "dead", "dropped"):
-            fields[key] = getattr(header, key)
-        if header.meta:
-            fields["meta"] = header.meta
-        fields["streams"] = header.streams
-        return fields
-    fields["seq"] = header.seq
-    if header.kind == "result":
-        fields["status"] = header.status
-        if header.error:
-            fields["error"] = header.error
-        if header.worker:
-            fields["worker"] = header.worker
-        fields["attempt"] = header.attempt
+def _add_answer(header: Header, fields: Fields) -> None:
+    if header.kind == "frame":
+        if header.attempt > 1:
+            fields["attempt"] = header.attempt
+        return
+    fields["status"] = header.status
+    if header.error:
+        fields["error"] = header.error
+    if header.worker:
+        fields["worker"] = header.worker
+    fields["attempt"] = header.attempt
+
+
+def _add_frame(header: Header, fields: Fields) -> None:
     if header.item:
         fields["item"] = header.item
     if header.dtype:
@@ -200,14 +226,30 @@ def _fields(header: Header) -> dict[str, Any]:
         fields["monotonic"] = header.monotonic
     if header.meta:
         fields["meta"] = header.meta
-    if header.arrays:
-        fields["arrays"] = [{"name": a.name, "shape": a.shape, "dtype": a.dtype} for a in header.arrays]
-    return fields
 
 
-def _cut(text: str, most: int) -> str:
-    packed = text.encode(errors="replace")
-    return packed[:most].decode(errors="ignore")
+def _add_lease(header: Header, fields: Fields) -> None:
+    if header.guarded:
+        fields["guarded"] = True
+    if header.lost:
+        fields["lost"] = header.lost
+    if header.instance:
+        fields["instance"] = header.instance
+    if header.place:
+        fields |= header.place.fields()
+
+
+def _add_end(header: Header, fields: Fields) -> None:
+    fields["epoch"] = header.epoch
+    if header.time:
+        fields["time"] = header.time
+    for key in ("captured", "sent", "done", "dead", "dropped"):
+        fields[key] = getattr(header, key)
+    if header.meta:
+        fields["meta"] = header.meta
+    fields["streams"] = header.streams
+    if header.lost:
+        fields["lost"] = header.lost
 
 
 def _refuse_ext(code: int, data: bytes) -> Any:
@@ -227,35 +269,7 @@ def _is_sound(values: Iterable[Any], depth: int) -> bool:
     return True
 
 
-def _uint(fields: dict[str, Any], key: str, default: int | None = None) -> int:
-    value = fields.get(key, default)
-    if type(value) is not int or value < 0:
-        raise _wrong(fields, key, "an integer from 0")
-    return value
-
-
-def _int(fields: dict[str, Any], key: str) -> int:
-    value = fields.get(key, 0)
-    if type(value) is not int or value > _INT_MAX:
-        raise _wrong(fields, key, "a signed 64-bit integer")
-    return value
-
-
-def _text(fields: dict[str, Any], key: str, default: str | None = None, most: int = HEADER_MAX) -> str:
-    value = fields.get(key, default)
-    if type(value) is not str or (4 * len(value) > most and len(value.encode()) > most):
-        raise _wrong(fields, key, f"a text of at most {most} bytes")
-    return value
-
-
-def _meta(fields: dict[str, Any]) -> dict[Any, Any]:
-    meta = fields.get("meta", {})
-    if type(meta) is not dict:
-        raise _wrong(fields, "meta", "a map")
-    return meta
-
-
-def _shape(fields: dict[str, Any]) -> tuple[int, ...]:
+def _shape(fields: Fields) -> tuple[int, ...]:
     shape = fields.get("shape")
     if type(shape) is list:
         for extent in shape:
@@ -263,11 +277,7 @@ def _shape(fields: dict[str, Any]) -> tuple[int, ...]:
                 break
         else:
             return tuple(shape)
-    raise _wrong(fields, "shape", "a list of integers from 0")
-
-
-def _wrong(fields: dict[str, Any], key: str, wanted: str) -> BadMessage:
-    return BadMessage("field", f"header: {key} is not {wanted}" if key in fields else f"header: {key} is missing")
+    raise wrong(fields, "shape", "a list of integers from 0")
 
 
 def _array_size(shape: tuple[int, ...], dtype: str) -> int:
@@ -276,7 +286,7 @@ def _array_size(shape: tuple[int, ...], dtype: str) -> int:
         raise BadMessage("dtype", f"header: dtype {dtype[:64]} is not known")
     if len(shape) > DIMS_MAX:
         raise BadMessage("shape", f"header: {len(shape)} dimensions: at most {DIMS_MAX}")
-    if prod(filter(None, shape)) * size > _INT_MAX:
+    if prod(filter(None, shape)) * size > INT_MAX:
         raise BadMessage("shape", "header: an array of this shape would need more than 2^63 - 1 bytes")
     return size * prod(shape)
 
@@ -303,10 +313,10 @@ def _is_image(shape: tuple[int, ...], dtype: str, format: str, wanted: str, chan
     rows, width = shape[:2]
     if width % 2 and format in ("uyvy", "yuyv", "nv12"):
         return False
-    return rows <= _UINT32_MAX and width <= _UINT32_MAX and (format != "nv12" or rows % 3 == 0)
+    return rows <= UINT32_MAX and width <= UINT32_MAX and (format != "nv12" or rows % 3 == 0)
 
 
-def _read_frame(fields: dict[str, Any]) -> Header:
+def _read_frame(fields: Fields, kind: str) -> Header:
     # Each frame comes through here: one look at all fields takes half the time of a call for each, and more than half
     # where other programs have had the caches in between. What does not pass is looked at closely.
     get = fields.get
@@ -320,100 +330,129 @@ def _read_frame(fields: dict[str, Any]) -> Header:
         and type(dtype) is type(format) is type(encoding) is type(item) is str
         and type(meta) is dict
         and epoch >= 0 <= seq
-        and time <= _INT_MAX >= monotonic
+        and time <= INT_MAX >= monotonic
         and 4 * len(format) <= FORMAT_NAME_MAX
         and 4 * len(item) <= ITEM_MAX
     ):
-        return _read_unusual_frame(fields)
+        return _read_unusual_frame(fields, kind)
     extents = _shape(fields) if type(shape) is not list else tuple(shape)
     for extent in extents:
         if type(extent) is not int or extent < 0:
-            raise _wrong(fields, "shape", "a list of integers from 0")
-    size = _frame_size(extents, dtype, format, encoding)
-    return Header("frame", epoch, seq, extents, dtype, format, encoding, item, time, monotonic, meta, size)
+            raise wrong(fields, "shape", "a list of integers from 0")
+    header = Header(kind, epoch, seq, extents, dtype, format, encoding, item, time, monotonic, meta)
+    if "region" in fields or "attempt" in fields or "guarded" in fields or "lost" in fields:
+        _read_lease(header, fields)
+    header.nbytes = _frame_size(extents, dtype, format, encoding)
+    return header
 
 
-def _read_unusual_frame(fields: dict[str, Any]) -> Header:
-    header = _read_common(fields, "frame")
-    shape, dtype = _shape(fields), _text(fields, "dtype")
-    header.format = _text(fields, "format", "", FORMAT_NAME_MAX)
-    header.encoding = _text(fields, "encoding", "raw")
+def _read_unusual_frame(fields: Fields, kind: str) -> Header:
+    header = _read_common(fields, kind)
+    shape, dtype = _shape(fields), text(fields, "dtype")
+    header.format = text(fields, "format", "", FORMAT_NAME_MAX)
+    header.encoding = text(fields, "encoding", "raw")
+    _read_lease(header, fields)
     header.nbytes = _frame_size(shape, dtype, header.format, header.encoding)
     header.shape, header.dtype = shape, dtype
     return header
 
 
-def _read_common(fields: dict[str, Any], kind: str) -> Header:
+def _read_common(fields: Fields, kind: str) -> Header:
     return Header(
         kind,
-        _uint(fields, "epoch"),
-        _uint(fields, "seq"),
-        item=_text(fields, "item", "", ITEM_MAX),
-        time=_int(fields, "time"),
-        monotonic=_int(fields, "monotonic"),
-        meta=_meta(fields),
+        uint(fields, "epoch"),
+        uint(fields, "seq"),
+        item=text(fields, "item", "", ITEM_MAX),
+        time=sint(fields, "time"),
+        monotonic=sint(fields, "monotonic"),
+        meta=pairs(fields, "meta"),
     )
 
 
-def _read_result(fields: dict[str, Any]) -> Header:
-    header = _read_common(fields, "result")
-    header.status = _text(fields, "status")
-    if header.status not in STATUSES:
-        raise _wrong(fields, "status", "one of done, error, dead")
-    header.error = _text(fields, "error", "", ERROR_MAX)
-    header.worker = _text(fields, "worker", "", WORKER_MAX)
-    header.attempt = _uint(fields, "attempt", 1)
-    if not 1 <= header.attempt <= _UINT32_MAX:
-        raise _wrong(fields, "attempt", "an integer from 1 to 2^32 - 1")
-    format, encoding = _text(fields, "format", "", FORMAT_NAME_MAX), _text(fields, "encoding", "raw")
+def _read_lease(header: Header, fields: Fields) -> None:
+    header.attempt = uint_within(fields, "attempt", 1, 1)
+    header.guarded = flag(fields, "guarded")
+    header.lost = uint(fields, "lost", 0)
+    if "region" in fields:
+        header.place = Place.read(fields)
+
+
+def _read_result(fields: Fields, kind: str) -> Header:
+    header = _read_common(fields, kind)
+    header.status = word(fields, "status", STATUSES)
+    header.error = text(fields, "error", "", ERROR_MAX)
+    header.worker = text(fields, "worker", "", WORKER_MAX)
+    header.attempt = uint_within(fields, "attempt", 1, 1)
+    header.instance = uint(fields, "instance", 0)
+    header.lost = uint(fields, "lost", 0)
+    format, encoding = text(fields, "format", "", FORMAT_NAME_MAX), text(fields, "encoding", "raw")
     shaped = "shape" in fields or "dtype" in fields
     if shaped:
         header.shape, header.dtype, header.format, header.encoding = (
-            _shape(fields), _text(fields, "dtype"), format, encoding,
+            _shape(fields), text(fields, "dtype"), format, encoding,
         )  # fmt: skip
-    arrays = _read_arrays(fields)
+    arrays = elements(fields, "arrays", ARRAYS_MAX, _read_array)
+    if len({name for name, _, _ in arrays}) < len(arrays):
+        raise BadMessage("field", "header: two arrays have the same name")
     if shaped:
         header.nbytes = _frame_size(header.shape, header.dtype, header.format, header.encoding)
     header.arrays = tuple(Array(name, dtype, shape, _array_size(shape, dtype)) for name, dtype, shape in arrays)
     return header
 
 
-def _read_arrays(fields: dict[str, Any]) -> list[tuple[str, str, tuple[int, ...]]]:
-    arrays = fields.get("arrays", [])
-    if type(arrays) is not list or len(arrays) > ARRAYS_MAX:
-        raise _wrong(fields, "arrays", f"a list of at most {ARRAYS_MAX}")
-    found = []
-    names = set()
-    for array in arrays:
-        if type(array) is not dict:
-            raise BadMessage("field", "header: an element of arrays is not a map")
-        name = _text(array, "name")
-        found.append((name, _text(array, "dtype"), _shape(array)))
-        if not is_name(name) or name in names:
-            text = "header: arrays have names of their own, 1 to 128 bytes of UTF-8 without control characters"
-            raise BadMessage("field", text)
-        names.add(name)
-    return found
+def _read_array(array: Any) -> tuple[str, str, tuple[int, ...]]:
+    if type(array) is not dict:
+        raise BadMessage("field", "header: an element of arrays is not a map")
+    name = text(array, "name")
+    if not is_name(name):
+        raise BadMessage("field", "header: an array's name is 1 to 128 bytes of UTF-8 without control characters")
+    return name, text(array, "dtype"), _shape(array)
 
 
-def _read_end(fields: dict[str, Any]) -> Header:
-    header = Header("end", _uint(fields, "epoch"), time=_int(fields, "time"), captured=_uint(fields, "captured"))
-    header.meta = _meta(fields)
-    header.sent = _uint(fields, "sent", 0)
-    header.done = _uint(fields, "done", 0)
-    header.dead = _uint(fields, "dead", 0)
-    header.dropped = _uint(fields, "dropped", 0)
-    streams = fields.get("streams")
-    if type(streams) is not list or len(streams) > STREAMS_MAX:
-        raise _wrong(fields, "streams", f"a list of at most {STREAMS_MAX}")
-    if not all(type(name) is str and is_name(name) for name in streams):
-        raise BadMessage("field", "header: streams has an element that is no stream's name")
-    header.streams = tuple(streams)
+def _read_end(fields: Fields, kind: str) -> Header:
+    header = Header(kind, uint(fields, "epoch"), time=sint(fields, "time"), captured=uint(fields, "captured"))
+    header.meta = pairs(fields, "meta")
+    header.sent = uint(fields, "sent", 0)
+    header.done = uint(fields, "done", 0)
+    header.dead = uint(fields, "dead", 0)
+    header.dropped = uint(fields, "dropped", 0)
+    header.lost = uint(fields, "lost", 0)
+    header.streams = streams(fields, required=True)
     return header
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], Header]] = {
+def _read_start(fields: Fields, kind: str) -> Header:
+    return Header(kind, uint(fields, "epoch"), uint(fields, "seq"), releases=read_slots(fields, "releases"))
+
+
+def _read_key(fields: Fields, kind: str) -> Header:
+    return Header(kind, uint(fields, "epoch"), uint(fields, "seq"))
+
+
+def _read_release(fields: Fields, kind: str) -> Header:
+    return Header(kind, releases=read_slots(fields, "releases", required=True))
+
+
+def _read_body(fields: Fields, kind: str) -> Header:
+    return Header(kind, body=_BODIES[kind].read(fields))
+
+
+def _read_nothing(fields: Fields, kind: str) -> Header:
+    return Header(kind)
+
+
+_BODIES: dict[str, type[Body]] = {"hello": Hello, "welcome": Welcome, "credit": Credit, "died": Died, "stats": Stats}
+
+_READERS: dict[str, Callable[[Fields, str], Header]] = {
     "frame": _read_frame,
     "result": _read_result,
     "end": _read_end,
+    "start": _read_start,
+    **dict.fromkeys(("go", "progress", "return", "recall"), _read_key),
+    "release": _read_release,
+    **dict.fromkeys(_BODIES, _read_body),
+    **dict.fromkeys(("who", "bye"), _read_nothing),
 }
+
+#: Every kind that this version knows.
+KINDS = frozenset(_READERS)

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import BadMessage
-from .header import RESULT_ARRAY_MAX, RESULT_MAX, VALUE_MAX, Header, stream_name
+from .fields import INT_MAX
+from .header import KINDS, STREAMLESS, Header, stream_name
+from .leased import RESULT_ARRAY_MAX, RESULT_MAX, VALUE_MAX, Place
 from .values import unpack_value
 
 
 def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
     """Check a message's parts against each other: the stream's name and the header. Raises BadMessage.
+
+    The name is empty for kinds about a connection.
 
     A part is anything with a length whose bytes `bytes()` gives: bytes, memoryview of bytes, zmq.Frame.
     Payloads are measured, not copied (but for a result's value). An unknown kind passes: count and skip it.
@@ -19,21 +23,25 @@ def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
     count = len(parts)
     if count < 2:
         raise BadMessage("parts", f"a message of {count} parts: stream and header come first")
-    stream = stream_name(bytes(parts[0]))
+    name = bytes(parts[0])
+    stream = stream_name(name) if name else ""
     header = Header.unpack(bytes(parts[1]))
     kind = header.kind
+    if kind not in KINDS:
+        return stream, header
+    if (kind in STREAMLESS) is bool(stream):
+        raise BadMessage("stream", f"a {kind} {'with' if stream else 'without'} a stream's name")
     if kind == "frame":
-        _check_count(kind, count, 3)
-        size = len(parts[2])
-        if size != header.nbytes and header.encoding == "raw":
-            text = f"a raw payload of {size} bytes, where shape and dtype say {header.nbytes}"
-            raise BadMessage("payload", text)
-        if not size:
-            raise BadMessage("payload", "an empty payload")
+        if header.place:
+            _check_count("frame in shared memory", count, 2)
+            _check_length(header, _length_of(header.place))
+        else:
+            _check_count(kind, count, 3)
+            _check_length(header, len(parts[2]))
     elif kind == "result":
         _check_count(kind, count, 3 + len(header.arrays))
         _check_result(header, parts)
-    elif kind == "end":
+    else:
         _check_count(kind, count, 2)
     return stream, header
 
@@ -41,6 +49,20 @@ def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
 def _check_count(kind: str, count: int, wanted: int) -> None:
     if count != wanted:
         raise BadMessage("parts", f"a {kind} of {count} parts, not {wanted}")
+
+
+def _length_of(place: Place) -> int:
+    if place.offset + place.length > INT_MAX:
+        raise BadMessage("payload", "a place that ends beyond 2^63 - 1 bytes")
+    return place.length
+
+
+def _check_length(header: Header, size: int) -> None:
+    if size != header.nbytes and header.encoding == "raw":
+        text = f"raw pixels of {size} bytes, where shape and dtype say {header.nbytes}"
+        raise BadMessage("payload", text)
+    if not size:
+        raise BadMessage("payload", "an empty payload")
 
 
 def _check_result(header: Header, parts: Sequence[Any]) -> None:

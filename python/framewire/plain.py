@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import zmq
 
 from .errors import BadMessage
+from .fields import HEADER_MAX
 from .frame import Frame
-from .header import HEADER_MAX, Header
+from .header import Header
 from .keys import Keys
 from .link import Link
 from .log import say
@@ -289,6 +290,8 @@ def receive(source: zmq.Socket[bytes], flags: int) -> tuple[str, Header, Any]:
         if len(part) <= HEADER_MAX:
             parts[place] = part.bytes
     stream, header = check_message(parts)
+    if header.place:
+        raise BadMessage("parts", "a frame in shared memory, where there are only payloads")
     return stream, header, parts[-1]
 
 

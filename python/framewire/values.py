@@ -9,17 +9,9 @@ import msgpack
 import numpy as np
 
 from .errors import BadMessage, Error
-from .header import (
-    ARRAYS_MAX,
-    ITEM_SIZES,
-    NAME_MAX,
-    RESULT_ARRAY_MAX,
-    RESULT_MAX,
-    VALUE_MAX,
-    VALUE_NESTING,
-    Array,
-    is_name,
-)
+from .fields import NAME_MAX, is_name
+from .header import ARRAYS_MAX, ITEM_SIZES, VALUE_NESTING, Array
+from .leased import RESULT_ARRAY_MAX, RESULT_MAX, VALUE_MAX
 
 _LEAVES = frozenset({type(None), bool, int, float, str, bytes})
 _KEYS = (type(None), bool, int, float, str, bytes, np.generic)

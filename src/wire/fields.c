@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-static_assert(FW_KEY_COUNT <= 32, "a bit a key");
+static_assert(FW_KEY_COUNT <= 64, "a bit a key");
 
 /* The key of this name; `hint` is tried first, since headers mostly come in the order in which they are written. */
 static fw_header_key find_key(const fw_token *name, fw_header_key hint) {
@@ -41,7 +41,7 @@ bool fw_fields_read(fw_reader *reader, unsigned depth, fw_fields *fields) {
         if (!fw_skip_rest(reader, &field->token, depth - 1, FW_HEADER_RULES))
             return false;
         field->inner.end = reader->at;
-        fields->said |= UINT32_C(1) << key;
+        fields->said |= UINT64_C(1) << key;
         hint = key + 1 < FW_KEY_COUNT ? key + 1 : FW_KEY_V;
     }
     return true;

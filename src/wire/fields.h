@@ -13,7 +13,7 @@ typedef struct fw_field {
 } fw_field;
 
 typedef struct fw_fields {
-    uint32_t said; /* a bit a key; the values of the others are not written */
+    uint64_t said; /* a bit a key; the values of the others are not written */
     fw_field values[FW_KEY_COUNT];
 } fw_fields;
 
@@ -23,7 +23,7 @@ bool fw_fields_read(fw_reader *reader, unsigned depth, fw_fields *fields);
 
 /* NULL: not said. */
 static inline const fw_field *fw_fields_get(const fw_fields *fields, fw_header_key key) {
-    return fields->said & UINT32_C(1) << key ? &fields->values[key] : NULL;
+    return fields->said & UINT64_C(1) << key ? &fields->values[key] : NULL;
 }
 
 #endif

@@ -29,6 +29,37 @@ typedef enum fw_header_key {
     FW_KEY_DROPPED,
     FW_KEY_STREAMS,
     FW_KEY_NAME, /* within an element of arrays, with shape and dtype */
+    FW_KEY_GUARDED,
+    FW_KEY_LOST,
+    FW_KEY_REGION,
+    FW_KEY_SLOT,
+    FW_KEY_GEN,
+    FW_KEY_OFFSET,
+    FW_KEY_LENGTH,
+    FW_KEY_COPY,
+    FW_KEY_RELEASES,
+    FW_KEY_INSTANCE,
+    FW_KEY_ROLE,
+    FW_KEY_HOST,
+    FW_KEY_CREDIT,
+    FW_KEY_QUEUE,
+    FW_KEY_RESULTS,
+    FW_KEY_SUPERVISOR,
+    FW_KEY_HELD,
+    FW_KEY_READS,
+    FW_KEY_SENDER,
+    FW_KEY_DEADLINE,
+    FW_KEY_GRACE,
+    FW_KEY_VALUE_MAX,
+    FW_KEY_ARRAY_MAX,
+    FW_KEY_RESULT_MAX,
+    FW_KEY_DOOR,
+    FW_KEY_TOKEN,
+    FW_KEY_REASON,
+    FW_KEY_COUNTS,
+    FW_KEY_WORKERS,
+    FW_KEY_UNFINISHED, /* within an element of workers, with worker, role, credit, done and lost, as the next */
+    FW_KEY_STARTED,
     FW_KEY_COUNT
 } fw_header_key;
 
@@ -37,5 +68,6 @@ typedef enum fw_header_key {
 extern const fw_span fw_key_names[FW_KEY_COUNT];
 extern const fw_span fw_kind_names[FW_KIND_COUNT];
 extern const fw_span fw_verdict_names[FW_VERDICT_COUNT];
+extern const fw_span fw_role_names[FW_ROLE_COUNT];
 
 #endif

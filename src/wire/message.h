@@ -4,11 +4,6 @@
 
 #include "wire/header.h"
 
-#define FW_VALUE_MAX        ((size_t)16 << 20)
-#define FW_VALUE_NESTING    64
-#define FW_RESULT_ARRAY_MAX ((size_t)64 << 20)
-#define FW_RESULT_MAX       ((size_t)256 << 20)
-
 /* Parts before the payloads, and at most in all: a result's value and arrays. */
 #define FW_PARTS_BEFORE_PAYLOAD 2
 #define FW_PARTS_MAX            (FW_PARTS_BEFORE_PAYLOAD + 1 + FW_RESULT_ARRAYS_MAX)

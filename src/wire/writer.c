@@ -34,6 +34,16 @@ void fw_write_text(fw_writer *self, const char *text, size_t size) {
     put(self, text, size);
 }
 
+void fw_write_bytes(fw_writer *self, const void *bytes, size_t size) {
+    msgpack_pack_bin(PACKER(self), size);
+    put(self, bytes, size);
+}
+
+void fw_write_bool(fw_writer *self, bool value) {
+    const uint8_t head = value ? 0xc3 : 0xc2;
+    put(self, (const char *)&head, 1);
+}
+
 void fw_write_uint(fw_writer *self, uint64_t value) {
     msgpack_pack_uint64(PACKER(self), value);
 }

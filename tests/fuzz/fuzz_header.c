@@ -7,18 +7,36 @@
 
 #include "wire/header.h"
 
+#define CHECK_LIST(list, count, type, next)       \
+    do {                                          \
+        fw_span rest = (list);                    \
+        type element;                             \
+        uint32_t found = 0;                       \
+        while (next(&rest, &element))             \
+            found++;                              \
+        MUST(found == (count) && rest.size == 0); \
+    } while (0)
+
 static void check_lists(const fw_header *header) {
-    fw_span list = header->arrays, name;
-    fw_array array;
-    uint32_t count = 0;
-    while (fw_array_next(&list, &array))
-        count++;
-    MUST(count == header->array_count && list.size == 0);
-    list = header->streams;
-    count = 0;
-    while (fw_stream_next(&list, &name))
-        count++;
-    MUST(count == header->stream_count && list.size == 0);
+    CHECK_LIST(header->streams, header->stream_count, fw_span, fw_stream_next);
+    switch (header->kind) {
+    case FW_KIND_RESULT:
+        CHECK_LIST(header->arrays, header->array_count, fw_array, fw_array_next);
+        break;
+    case FW_KIND_HELLO:
+        CHECK_LIST(header->held, header->held_count, fw_held_frame, fw_held_next);
+        CHECK_LIST(header->slots, header->slot_count, fw_filling, fw_filling_next);
+        break;
+    case FW_KIND_START:
+    case FW_KIND_RELEASE:
+        CHECK_LIST(header->slots, header->slot_count, fw_filling, fw_filling_next);
+        break;
+    case FW_KIND_STATS:
+        CHECK_LIST(header->workers, header->worker_count, fw_receiver_stats, fw_worker_next);
+        break;
+    default:
+        break;
+    }
 }
 
 /* What we let pass, msgpack-c must read too. */
@@ -46,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     size_t first_size, second_size;
     fw_status status = fw_header_pack(&header, first, sizeof first, &first_size);
-    if (status == FW_TOO_LARGE && header.meta.size > FW_META_MAX)
+    bool stats_too_large = header.kind == FW_KIND_STATS && header.workers.size > FW_WORKERS_SIZE_MAX;
+    if (status == FW_TOO_LARGE && (header.meta.size > FW_META_MAX || stats_too_large))
         return 0;
     MUST(status == FW_OK);
     MUST(fw_header_unpack(first, first_size, &header, &reason) == FW_OK);

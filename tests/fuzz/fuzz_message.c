@@ -32,9 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint64_t nulls = 0;
     fw_text json = { 0 };
     if (header.kind == FW_KIND_FRAME)
-        MUST(header.format.size == parts[2].size);
+        MUST(header.format.size == (header.place.said ? header.place.length : parts[2].size));
     if (header.kind == FW_KIND_RESULT)
         MUST(fw_json_value(&json, parts[2].data, parts[2].size, &nulls) == FW_OK);
+    MUST(header.kind == FW_KIND_UNKNOWN || fw_kind_is_streamless(header.kind) == (parts[0].size == 0));
     if (header.kind != FW_KIND_UNKNOWN)
         MUST(fw_json_meta(&json, header.meta, header.meta_count, &nulls) == FW_OK);
     free(json.data);

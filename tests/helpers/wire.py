@@ -6,12 +6,14 @@ import base64
 import math
 import struct
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
 from framewire.header import Header
+from framewire.leased import Body, Credit, Died, Stats
 from framewire.message import check_message
 from framewire.values import unpack_value
 
@@ -38,7 +40,8 @@ def describe(parts: Sequence[bytes]) -> dict[str, Any]:
     stream, header = check_message(parts)
     means: dict[str, Any] = {"stream": stream, "kind": header.kind}
     if header.kind == "frame":
-        means |= {"epoch": header.epoch, "seq": header.seq, **_frame_keys(header), "size": len(parts[2])}
+        means |= {"epoch": header.epoch, "seq": header.seq, **_frame_keys(header), **_lease_keys(header)}
+        means["size"] = header.place.length if header.place else len(parts[2])
     elif header.kind == "result":
         value, nulls = to_json(unpack_value(parts[2]))
         means |= {
@@ -52,14 +55,39 @@ def describe(parts: Sequence[bytes]) -> dict[str, Any]:
             "arrays": [
                 {"name": a.name, "shape": list(a.shape), "dtype": a.dtype, "size": a.nbytes} for a in header.arrays
             ],
+            "lost": header.lost,
+            "instance": header.instance,
             "value": value,
             "nulls": nulls,
         }
     elif header.kind == "end":
         keys = ("epoch", "time", "captured", "sent", "done", "dead", "dropped")
         means |= {key: getattr(header, key) for key in keys}
-        means |= {"meta": to_json(header.meta)[0], "streams": list(header.streams)}
+        means |= {"meta": to_json(header.meta)[0], "streams": list(header.streams), "lost": header.lost}
+    elif header.kind in ("start", "go", "progress", "return", "recall"):
+        means |= {"epoch": header.epoch, "seq": header.seq}
+    if header.kind in ("start", "release"):
+        means["releases"] = [list(slot) for slot in header.releases]
+    if header.body is not None:
+        means |= _body_keys(header.body)
     return means
+
+
+def _lease_keys(header: Header) -> dict[str, Any]:
+    keys = {"attempt": header.attempt, "guarded": header.guarded, "lost": header.lost}
+    return {**keys, "place": header.place._asdict() if header.place else None}
+
+
+def _body_keys(body: Body) -> dict[str, Any]:
+    if isinstance(body, Stats):
+        return {"counts": to_json(body.counts)[0], "workers": [worker._asdict() for worker in body.workers]}
+    keys = body._asdict() if isinstance(body, Credit | Died) else asdict(body)
+    for key in ("streams", "held", "reads"):
+        if key in keys:
+            keys[key] = [list(element) if key != "streams" else element for element in keys[key]]
+    if "token" in keys:
+        keys["token"] = keys["token"].hex()
+    return keys
 
 
 def _frame_keys(header: Header) -> dict[str, Any]:

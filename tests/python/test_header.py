@@ -10,7 +10,9 @@ import pytest
 import zmq
 
 from framewire import BadMessage, Error
-from framewire.header import HEADER_MAX, RESULT_ARRAY_MAX, VALUE_MAX, Array, Header, is_name
+from framewire.fields import HEADER_MAX, is_name
+from framewire.header import Array, Header
+from framewire.leased import RESULT_ARRAY_MAX, VALUE_MAX
 from framewire.message import check_message
 
 
