@@ -3,8 +3,8 @@
 # (pytest, Meson) or TAP (everything else); dev.d/report.py counts them.
 
 reports=$build/reports
-# The longest first: two parts run at a time.
-all_parts=(sanitize compose unit conformance python cli interop faults fuzz lint)
+# The longest first: one part more than there are cores runs at a time, since most tests wait for processes.
+all_parts=(sanitize compose python unit conformance cli interop faults fuzz lint)
 
 verb_test() {
     local part
@@ -28,7 +28,7 @@ verb_test() {
 
     say "test: ${parts[*]}"
     for part in "${parts[@]}"; do
-        while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n || true; done
+        while [ "$(jobs -rp | wc -l)" -gt "$jobs" ]; do wait -n || true; done
         run_part "$part" &
     done
     wait
@@ -57,11 +57,12 @@ check() {
 
 # suite BUILD NAME FOLDER...: pytest over folders, with the command of a build folder.
 suite() {
-    local c=$1 name=$2
+    local c=$1 name=$2 python=("$venv/bin/coverage" run --rcfile tests/coverage.ini)
     shift 2
+    [ "$c" = "$build/test" ] || python=("$venv/bin/python")
     FRAMEWIRE=$c/cmd/framewire/framewire FRAMEWIRE_BUILD=$c FRAMEWIRE_PICTURES=$build/pictures \
         PATH=$c/cmd/framewire:$venv/bin:$PATH FRAMEWIRE_COVERAGE=$build/coverage/data \
-        "$venv/bin/coverage" run --rcfile tests/coverage.ini -m pytest -q -n "$jobs" --timeout 300 \
+        "${python[@]}" -m pytest -q -n "$jobs" --timeout 300 \
         -p no:cacheprovider --junit-xml "$folder/$name.xml" "$@"
 }
 
