@@ -43,7 +43,7 @@ class Way:
 
     def send(self, url: str, count: int, source: str = "test:bars") -> list[object]:
         """The arguments that send frames there; a pub+ stream is paced, since nobody waits for its subscribers."""
-        pace = ["--rate", "100fps", "--drain", "1s"] if self.pattern == "pub" else []
+        pace = ["--rate", "100fps", "--drain", "400ms"] if self.pattern == "pub" else []
         words = ["send", f"{source}?size={WIDTH}x{HEIGHT}&count={count}", "--to", url, "--encoding", self.encoding]
         return [*words, *pace, "--threads", 1]
 

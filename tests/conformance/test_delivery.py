@@ -81,7 +81,7 @@ def test_a_receiver_may_leave_and_another_come(start: Start, tmp_path: Path, way
     assert account["captured"] == 150 == account["sent"] + account["dropped"]
 
 
-@over_every_way
+@pytest.mark.parametrize("way", [way for way in WAYS if way.encoding == "raw"], ids=str)
 def test_nobody_is_waited_for_without_a_word(start: Start, tmp_path: Path, way: Way) -> None:
     sending = start(*way.send(way.url(tmp_path), 5), "--wait-workers", 1, "--timeout", "2500ms")
     assert sending.wait() == 1
