@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from framewire import BadMessage
 from framewire.header import FORMATS, ITEM_SIZES, Array, Header
+from framewire.leased import ROLES, Credit, Died, Held, Hello, Place, ReceiverStats, Slot, Stats, Welcome
 from framewire.values import pack_value
 from helpers.wire import VECTORS, describe, join, split, to_json
 
@@ -108,14 +109,29 @@ def assert_understood(tool: Tool, header: Header, parts: list[bytes]) -> None:
     assert repr(repacked) == repr(Header.unpack(parts[1]))  # by repr, since NaN in meta is not itself
 
 
+uint32 = st.integers(0, 2**32 - 1)
+leases = st.fixed_dictionaries({"attempt": st.integers(1, 2**32 - 1), "guarded": st.booleans(), "lost": uint64})
+slots = st.lists(st.builds(Slot, uint64, uint32, uint64), max_size=4).map(tuple)
+
+
 @few
-@given(common=commons, geometry=geometries(), stream=names)
-def test_frames(tool: Tool, common: dict[str, Any], geometry: dict[str, Any], stream: str) -> None:
-    header = Header("frame", **common, **geometry)
+@given(
+    common=commons,
+    geometry=geometries(),
+    stream=names,
+    lease=leases | st.just({}),
+    place=st.none() | st.tuples(uint64, uint32, uint64, st.integers(0, 2**62), st.booleans()),
+)
+def test_frames(
+    tool: Tool, common: dict[str, Any], geometry: dict[str, Any], stream: str, lease: dict[str, Any], place: Any
+) -> None:
+    header = Header("frame", **common, **geometry, **lease)
     size = ITEM_SIZES[header.dtype]
     for extent in header.shape:
         size *= extent
-    assert_understood(tool, header, [stream.encode(), bytes(size)])
+    if place:
+        header.place = Place(*place[:4], size, place[4])
+    assert_understood(tool, header, [stream.encode(), *([] if place else [bytes(size)])])
 
 
 @st.composite
@@ -140,6 +156,8 @@ def arrays(draw: st.DrawFn) -> tuple[Array, ...]:
     worker=text,
     attempt=st.integers(1, 2**32 - 1),
     arrays=arrays(),
+    instance=uint64,
+    lost=uint64,
     value=values,
 )
 def test_results(
@@ -150,11 +168,76 @@ def test_results(
 
 
 @few
-@given(counts=st.tuples(*[uint64] * 6), time=int64, streams=st.lists(names, max_size=5), meta=metas)
+@given(counts=st.tuples(*[uint64] * 7), time=int64, streams=st.lists(names, max_size=5), meta=metas)
 def test_ends(tool: Tool, counts: tuple[int, ...], time: int, streams: list[str], meta: dict[str, Any]) -> None:
-    keys = ("epoch", "captured", "sent", "done", "dead", "dropped")
+    keys = ("epoch", "captured", "sent", "done", "dead", "dropped", "lost")
     header = Header("end", **dict(zip(keys, counts, strict=True)), time=time, meta=meta, streams=tuple(streams))
     assert_understood(tool, header, [b"cam0"])
+
+
+@few
+@given(kind=st.sampled_from(["start", "go", "progress", "return", "recall"]), epoch=uint64, seq=uint64, releases=slots)
+def test_words_about_a_frame(tool: Tool, kind: str, epoch: int, seq: int, releases: tuple[Slot, ...]) -> None:
+    header = Header(kind, epoch, seq, releases=releases if kind == "start" else ())
+    assert_understood(tool, header, [b"cam0"])
+
+
+instances = st.integers(1, 2**64 - 1)
+short_names = st.text(st.characters(blacklist_categories=["Cs"]), max_size=16)
+name_lists = st.lists(names, max_size=3).map(tuple)
+hellos = st.builds(
+    Hello,
+    instance=instances,
+    role=st.sampled_from(ROLES),
+    worker=short_names,
+    host=short_names,
+    credit=uint32,
+    queue=st.integers(1, 2**32 - 1),
+    results=st.booleans(),
+    supervisor=uint64,
+    streams=name_lists,
+    held=st.lists(st.builds(Held, uint64, uint64, st.booleans()), max_size=4).map(tuple),
+    reads=slots,
+)
+limits = {key: st.integers(1, 2**64 - 1) for key in ("deadline", "grace", "value_max", "array_max", "result_max")}
+doors = st.fixed_dictionaries(
+    {
+        "door": st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}", fullmatch=True),
+        "token": st.binary(min_size=16, max_size=16),
+    }
+)
+welcomes = st.builds(
+    lambda door, **said: Welcome(**said, **door),
+    door=doors | st.just({}),
+    instance=instances,
+    sender=instances,
+    streams=name_lists,
+    host=short_names,
+    **limits,
+)
+receivers = st.builds(ReceiverStats, short_names, st.sampled_from(ROLES), *[uint64] * 5)
+bodies = {
+    "hello": hellos,
+    "welcome": welcomes,
+    "credit": st.builds(Credit, uint32),
+    "died": st.builds(Died, instances, short_names),
+    "stats": st.builds(Stats, metas, st.lists(receivers, max_size=3).map(tuple)),
+    "who": st.none(),
+    "bye": st.none(),
+}
+
+
+@settings(few, max_examples=200)
+@given(kind_and_body=st.sampled_from(list(bodies)).flatmap(lambda kind: st.tuples(st.just(kind), bodies[kind])))
+def test_words_about_a_connection(tool: Tool, kind_and_body: tuple[str, Any]) -> None:
+    kind, body = kind_and_body
+    assert_understood(tool, Header(kind, body=body), [b""])
+
+
+@few
+@given(releases=slots)
+def test_releases(tool: Tool, releases: tuple[Slot, ...]) -> None:
+    assert_understood(tool, Header("release", releases=releases), [b""])
 
 
 @few

@@ -12,7 +12,7 @@ import zmq
 from framewire import BadMessage, Error
 from framewire.fields import HEADER_MAX, is_name
 from framewire.header import Array, Header
-from framewire.leased import RESULT_ARRAY_MAX, VALUE_MAX
+from framewire.leased import RESULT_ARRAY_MAX, VALUE_MAX, Died, Hello, Place
 from framewire.message import check_message
 
 
@@ -75,6 +75,36 @@ def test_an_answer_leaves_out_meta_that_has_no_room() -> None:
     answer = Header.unpack(asked.answer("done", arrays=arrays).pack())
     assert answer.meta == {}
     assert len(answer.arrays) == 64
+
+
+def test_what_a_lease_adds_is_said_where_it_is_not_the_default() -> None:
+    place = Place(1, 2, 3, 64, 6)
+    assert msgpack.unpackb(frame(attempt=2, place=place).pack()) == {
+        **msgpack.unpackb(frame().pack()),
+        "attempt": 2,
+        "region": 1,
+        "slot": 2,
+        "gen": 3,
+        "offset": 64,
+        "length": 6,
+    }
+    assert msgpack.unpackb(Header("who").pack()) == {"v": 1, "kind": "who"}
+    hello = msgpack.unpackb(Header("hello", body=Hello(5, "worker")).pack())
+    assert hello == {"v": 1, "kind": "hello", "instance": 5, "role": "worker", "credit": 2}
+
+
+def test_long_names_are_cut() -> None:
+    hello = Header.unpack(Header("hello", body=Hello(5, "worker", worker="é" * 200)).pack())
+    died = Header.unpack(Header("died", body=Died(5, "r" * 300)).pack())
+    assert isinstance(hello.body, Hello) and isinstance(died.body, Died)
+    assert (hello.body.worker, died.body.reason) == ("é" * 128, "r" * 256)
+
+
+def test_a_frame_in_shared_memory_has_no_payload() -> None:
+    parts = [b"cam0", frame(place=Place(1, 2, 3, 64, 6)).pack()]
+    assert check_message(parts)[1].place == Place(1, 2, 3, 64, 6)
+    with pytest.raises(BadMessage, match="a frame in shared memory of 3 parts, not 2"):
+        check_message([*parts, bytes(6)])
 
 
 def test_parts_may_be_any_buffers() -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import framewire
+from framewire.header import Header
+from framewire.leased import Place
 from helpers.sender import EPOCH, Collector, Sender, picture, until
 
 
@@ -249,6 +251,8 @@ def test_bad_messages_are_raised_by_receive_and_skipped_by_loops(sender: Sender)
     sender.frame(0)
     sender.parts(b"cam0")
     sender.frame(1, payload=b"short")
+    shared = Header("frame", EPOCH, 9, (2, 3), "|u1", place=Place(1, 2, 3, 64, 6))
+    sender.parts(b"cam0", shared.pack())
     sender.frame(2)
     sender.end()
     with framewire.Receiver(sender.url) as receiver:
@@ -256,7 +260,7 @@ def test_bad_messages_are_raised_by_receive_and_skipped_by_loops(sender: Sender)
             receiver.receive(10)
         assert bad.value.reason == "msgpack"
         assert [frame.seq for frame in receiver] == [0, 2]
-        assert receiver.stats.bad == {"msgpack": 1, "parts": 1, "payload": 1}
+        assert receiver.stats.bad == {"msgpack": 1, "parts": 2, "payload": 1}
 
 
 def test_unknown_kinds_are_counted_and_skipped(sender: Sender) -> None:
