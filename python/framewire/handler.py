@@ -57,7 +57,7 @@ def load_handler(name: str) -> Callable[[Frame], Any]:
         try:
             found = found()
         except Exception as error:
-            raise Error(f"{name}: its instance could not be made: {_where(error)}") from error
+            raise Error(f"{name}: its instance could not be made: {where(error)}") from error
     if not callable(found):
         raise UsageError(f"{name}: a {type(found).__name__} is no handler; a function or a class is")
     return found  # type: ignore[no-any-return]
@@ -80,10 +80,10 @@ def _import(source: str, is_file: bool) -> Any:
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{source} cannot be imported: {_where(error)}") from error
+        raise UsageError(f"{source} cannot be imported: {where(error)}") from error
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """An exception from the user's code, with the last line of it that the user wrote."""
     if isinstance(error, SyntaxError):
         return f"{describe(error)}"

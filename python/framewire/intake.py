@@ -154,7 +154,8 @@ class Intake:
         return max(0.0, (self._watch_at if deadline is None else min(deadline, self._watch_at)) - now)
 
     def _watch(self, now: float) -> None:
-        self._watch_at = min(self._results.watch(now), *(transport.watch(now) for transport in self._transports))
+        ended = all(transport.ended for transport in self._transports)
+        self._watch_at = min(self._results.watch(now, ended), *(transport.watch(now) for transport in self._transports))
         self._pollables = [(thing, zmq.POLLIN) for transport in self._transports for thing in transport.pollables]
         self._pollables.append((self._wake, zmq.POLLIN))
         if self._timeout is None:
@@ -198,9 +199,10 @@ def _release(
     """Close all; results that have not left yet get a moment. Nothing in a process that was forked off."""
     if os.getpid() != pid:
         return
+    ended = all(transport.ended for transport in transports)
     for transport in transports:
         transport.close()
-    results.close()
+    results.close(ended)
     context.term()
     os.close(wake)
 

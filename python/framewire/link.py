@@ -61,6 +61,7 @@ class Link:
         self.remade = 0  # how often `socket` and `monitor` were replaced
         self.trouble = ""  # the last sentence about the other side
         self.ended = False  # its end was said
+        self.had_peer = False
         self.follow = follow  # then wait for the next run; else nobody is missed any more
         self._context = context
         self._kind = kind
@@ -69,7 +70,6 @@ class Link:
         self._other = other
         self._absent_since: float | None = time.monotonic()
         self._quiet_until = time.monotonic() + SAY_AFTER
-        self._had_peer = False
         self._connected = False  # a connection without a handshake, yet
         self._remake_at: float | None = None
         self._accepted: list[int] = []  # fds of connections without a handshake, where this side listens
@@ -174,7 +174,7 @@ class Link:
             say(f"the {self._other} at {self.address} is there now")
             self.trouble = ""
         self._absent_since = None
-        self._had_peer = True
+        self.had_peer = True
         self._remake_at = None
 
     def _on_gone(self, fd: int, now: float) -> None:
@@ -193,7 +193,7 @@ class Link:
             self._explain()
 
     def _remake(self) -> None:
-        if self._had_peer and not self.trouble:
+        if self.had_peer and not self.trouble:
             say(
                 f"{self.address}: the connection was cut and libzmq has given it up, as after a message part over"
                 f" {MAX_PART >> 20} MiB; connecting anew"
@@ -213,7 +213,7 @@ class Link:
             self._explain()
         elif self.url.bind:
             self._note(f"waiting for a {self._other} to connect to {self.address}")
-        elif self._had_peer:
+        elif self.had_peer:
             self._note(f"the {self._other} at {self.address} is gone without an end; waiting for it to come back")
         else:
             self._explain(f"waiting for a {self._other} at {self.address} (nobody listens there yet)")
@@ -229,7 +229,8 @@ class Link:
             return
 
         def ask() -> None:
-            text = explain(self.url, _PROBE_TIME, keys=self._keys is not None) or otherwise
+            text = explain(self.url, _PROBE_TIME, keys=self._keys is not None, collector=self._kind == zmq.PUSH)
+            text = text or otherwise
             if text and self._absent_since is not None:
                 self._note(text)
 

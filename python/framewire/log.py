@@ -9,9 +9,9 @@ logger = logging.getLogger("framewire")
 muted = False  # set in all worker processes but the first, which would say the same
 
 
-def say(text: str) -> None:
-    """Say one sentence, as a warning. It may hold text from the wire: control characters are escaped."""
-    if muted:
+def say(text: str, always: bool = False) -> None:
+    """Say one sentence, as a warning; `always`: though others are muted. Control characters are escaped."""
+    if muted and not always:
         return
     text = printable(text)
     if logger.hasHandlers():

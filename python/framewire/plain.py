@@ -51,8 +51,12 @@ class Transport(Protocol):
         """The URL; with the port that the system chose, where this side listens."""
 
     @property
+    def ended(self) -> bool:
+        """Every stream that is taken has ended."""
+
+    @property
     def over(self) -> bool:
-        """Every stream that is taken has ended, and the next run is not waited for."""
+        """They have, and the next run is not waited for."""
 
     @property
     def pollables(self) -> list[Any]:
@@ -114,8 +118,12 @@ class PlainWorker:
         return self._link.address
 
     @property
+    def ended(self) -> bool:
+        return self._ends.over
+
+    @property
     def over(self) -> bool:
-        return self._ends.over and not self._options.follow
+        return self.ended and not self._options.follow
 
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
         link, options = self._link, self._options
@@ -195,8 +203,12 @@ class PlainObserver:
         return self._link.address
 
     @property
+    def ended(self) -> bool:
+        return self._ends.over
+
+    @property
     def over(self) -> bool:
-        return self._ends.over and not self._options.follow
+        return self.ended and not self._options.follow
 
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
         while (item := self._mailbox.take()) is not None:

@@ -40,15 +40,17 @@ def socket_type(url: Url, timeout: float) -> str:
         return _property(_read(peer, size, deadline), "socket-type")
 
 
-def explain(url: Url, timeout: float, *, keys: bool = False) -> str | None:
+def explain(url: Url, timeout: float, *, keys: bool = False, collector: bool = False) -> str | None:
     """One sentence about what is wrong at url's other end; None if it looks right, or nobody is there.
 
     keys: whether this side comes with CURVE keys.
+    collector: who takes results is wanted there, not a sender.
     """
     try:
         found = socket_type(url, timeout)
     except ValueError:
-        return f"{url.endpoint} is not a ZeroMQ port; a sender's URL is wanted"
+        wanted = "the sender's --collect URL" if collector else "a sender's URL"
+        return f"{url.endpoint} is not a ZeroMQ port; {wanted} is wanted"
     except TimeoutError:
         return f"{url.endpoint} takes the connection and says nothing; is it a ZeroMQ port?"
     except socket.gaierror as error:
@@ -61,9 +63,11 @@ def explain(url: Url, timeout: float, *, keys: bool = False) -> str | None:
         return f"{url.endpoint} lets in only who has a key; say keys= and server_key= (--keys, --server-key)"
     if keys:
         return f"{url.endpoint} uses no keys; leave keys and server_key out, or start it with --keys"
-    if found in _WANTED.get(url.pattern, ()):
+    if found in (("PULL",) if collector else _WANTED.get(url.pattern, ())):
         return None
     article = "an" if found.startswith("X") else "a"
+    if collector:
+        return f"{url.endpoint} is {article} {found} socket, which takes no results; say the sender's --collect URL"
     if found in _PREFIX:
         return f"{url.endpoint} is {article} {found} socket; say {_PREFIX[found]}{url.endpoint}"
     wanted = " or ".join(_WANTED.get(url.pattern, ("ROUTER",)))

@@ -16,7 +16,7 @@ from . import log
 from .board import ENDED, READY, Board
 from .errors import Error
 from .frame import Frame
-from .handler import UsageError, load_handler
+from .handler import UsageError, load_handler, where
 from .intake import describe
 from .receiver import Receiver
 
@@ -75,22 +75,35 @@ def _serve(job: Job, board: Board) -> None:
         errors = 0
         for frame in receiver:
             board.write(since=time.monotonic())
-            errors += not answer(handler, frame)
+            error = answer(handler, frame)
+            if error is not None:
+                if not errors:
+                    _say_first(frame, error)
+                errors += 1
             board.write(since=0.0, frames=stats.frames, results=stats.results, errors=errors, bad=stats.bad.total())
         if not stopped:
             board.write(phase=ENDED)
 
 
-def answer(handler: Callable[[Frame], Any], frame: Frame) -> bool:
-    """Answer a frame with what its handler gives; with status `error` if it raises, or gives what has no form."""
+def _say_first(frame: Frame, error: Exception) -> None:
+    """Results may go nowhere, or nobody looks at them: the first error of a process is said by the process itself."""
+    which = f"{frame.item} " if frame.item else ""
+    log.say(f"{which}(frame {frame.seq} of {frame.stream}): {where(error)}; later errors are only counted", always=True)
+
+
+def answer(handler: Callable[[Frame], Any], frame: Frame) -> Exception | None:
+    """Answer a frame with what its handler gives; with status `error` if it raises, or gives what has no form.
+
+    Returns what went wrong.
+    """
     try:
         value, arrays = _split(handler(frame))
         if frame.open and not frame.kept:
             frame.reply(value, **arrays)
-        return True
+        return None
     except Exception as error:
         frame.fail(describe(error))
-        return False
+        return error
 
 
 def _split(given: Any) -> tuple[Any, dict[str, Any]]:

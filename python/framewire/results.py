@@ -61,11 +61,12 @@ class Results:
         """Where they go; with the system's port, where this side listens."""
         return self._link.address if self._link else None
 
-    def watch(self, now: float) -> float:
-        """As Link.watch."""
+    def watch(self, now: float, ended: bool) -> float:
+        """As Link.watch; `ended`: every stream has, so that the collector may leave."""
         if self._link is None or not self._lock.acquire(blocking=False):
             return now + _FOREVER  # who holds the lock for long waits for the collector, and watches
         try:
+            self._link.ended = ended
             return self._link.watch(now)
         finally:
             self._lock.release()
@@ -133,8 +134,11 @@ class Results:
             if self._timeout is not None and now - since >= self._timeout:
                 raise Timeout(f"nobody took results at {self._link.address} for {self._timeout:g} s")
 
-    def close(self) -> None:
-        """Results that have not left yet get a moment, also to find their collector."""
+    def close(self, ended: bool) -> None:
+        """Results that have not left yet get a moment, also to find their collector.
+
+        `ended`: every stream has. A collector that is gone then had what it waited for; it counts what is missing.
+        """
         self._closed = True
         with self._lock:
             link, sent = self._link, self._stats.results
@@ -142,11 +146,12 @@ class Results:
                 return
             now = time.monotonic()
             deadline = now + _LINGER
+            link.ended = ended
             link.watch(now)
-            while sent and not link.peers and now < deadline:
+            while sent and not link.peers and not (ended and link.had_peer) and now < deadline:
                 link.monitor.poll(int((deadline - now) * 1000) + 1)
                 now = time.monotonic()
                 link.watch(now)
-            if sent and not link.peers:
+            if sent and not link.peers and not (ended and link.had_peer):
                 say(f"results are lost: nobody took them at {link.address}")
             link.close(_LINGER)

@@ -24,6 +24,7 @@ _LAST_BACK_OFF = 30.0
 _SETTLED = 30.0  # who lived so long starts over with the first
 _LOOK = 0.2
 _ALONE = 2.0
+_SAME_REQUEST = 0.5  # a second signal this soon is the first: timeout(1) sends its own to the process and to its group
 # The job's path comes first, so that the process finds this very package.
 _START = (
     "import json, sys; job, *numbers = json.loads(sys.argv[1]); sys.path[:] = job['path']\n"
@@ -94,6 +95,7 @@ class Supervisor:
         self._workers = [Worker(replace(job, quiet=place > 0)) for place in range(processes)]
         self._kill_after = kill_after
         self._signals = 0
+        self._signalled = 0.0  # when the first came
         self._ending = False  # one saw the end, or failed: nobody is started any more
         self._failure: Error | None = None
         self._restarts = 0
@@ -119,6 +121,11 @@ class Supervisor:
         return BROKE if self._failure or self._signals > 1 else OK
 
     def _on_signal(self, number: int, place: Any) -> None:
+        now = time.monotonic()
+        if not self._signals:
+            self._signalled = now
+        elif now - self._signalled < _SAME_REQUEST:
+            return
         self._signals += 1
 
     def _loop(self) -> None:

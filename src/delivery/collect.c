@@ -119,15 +119,12 @@ static open_frame *take_open(fw_collect *self, const fw_header *answer) {
     open_frame *frame = NULL;
     if (answer->epoch == self->epoch)
         frame = fw_map_take(&self->open, answer->seq);
-    if (frame != NULL) {
-        self->results++;
-        self->errors += answer->verdict == FW_ERROR;
+    if (frame != NULL)
         self->last = fw_now();
-    } else if (answer->epoch == self->epoch && answer->seq < self->next_seq) {
+    else if (answer->epoch == self->epoch && answer->seq < self->next_seq)
         self->duplicates++;
-    } else {
+    else
         self->unknown++;
-    }
     pthread_mutex_unlock(&self->lock);
     return frame;
 }
@@ -155,6 +152,14 @@ static fw_status take_message(fw_collect *self, const fw_part *parts, int part_c
     };
     status = fw_results_add(results, &line, &answer, parts);
     drop_open(frame);
+    if (status != FW_OK)
+        return status;
+    pthread_mutex_lock(&self->lock);
+    self->results++;
+    self->errors += answer.verdict == FW_ERROR;
+    self->nulls = fw_results_nulls(results);
+    self->arrays_not_kept = fw_results_arrays_not_kept(results);
+    pthread_mutex_unlock(&self->lock);
     return status;
 }
 

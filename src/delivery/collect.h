@@ -20,7 +20,8 @@ typedef struct fw_collect {
     fw_map open;          /* seq -> struct open_frame: sent, without a result */
     uint64_t next_seq;    /* of the highest frame that was ever noted, and one more */
     uint64_t results, errors, duplicates, unknown;
-    fw_time last; /* when the latest result came */
+    uint64_t nulls, arrays_not_kept; /* as the results said after the latest one */
+    fw_time last;                    /* when the latest result came */
 } fw_collect;
 
 fw_status fw_collect_open(void *context, const char *url, const fw_security *security, const char *stream,

@@ -19,9 +19,9 @@ void fw_sender_counts(fw_sender *self, fw_counts *counts) {
         counts->duplicates = self->collect->duplicates;
         counts->unknown = self->collect->unknown;
         counts->lost = counts->sent - counts->results;
+        counts->nulls = self->collect->nulls;
+        counts->arrays_not_kept = self->collect->arrays_not_kept;
         pthread_mutex_unlock(&self->collect->lock);
-        counts->nulls = fw_results_nulls(self->results);
-        counts->arrays_not_kept = fw_results_arrays_not_kept(self->results);
     }
     pthread_mutex_unlock(&self->lock);
     counts->memory = self->options.memory;

@@ -110,13 +110,17 @@ static fw_status encode(fw_pipeline *self, fw_frame **frame_p, uint8_t *bytes, s
 }
 
 /* A raw frame as JPEG bytes (malloc'ed). */
-static fw_status compress(const fw_pipeline *self, const fw_frame *frame, uint8_t **bytes_p, size_t *size_p) {
+static fw_status compress(const fw_pipeline *self, const fw_job *job, uint8_t **bytes_p, size_t *size_p) {
+    const fw_frame *frame = job->frame;
     const fw_format *format = &frame->header.format;
     size_t room = fw_jpeg_bound(format);
     *bytes_p = malloc(room);
     if (*bytes_p == NULL)
         return fw_fail(FW_NO_MEMORY, "no memory to compress a frame");
-    return fw_jpeg_compress(format, frame->data, self->quality, *bytes_p, room, size_p);
+    fw_status status = fw_jpeg_compress(format, frame->data, self->quality, *bytes_p, room, size_p);
+    if (status != FW_OK && job->item.name != NULL)
+        return fw_fail(status, "%s: not taken: %s", job->item.name, fw_cause());
+    return status;
 }
 
 /* What an input that gave no frame, or a frame that could not be sent, means for the run. */
@@ -157,7 +161,7 @@ static void process(fw_pipeline *self, fw_job *job) {
     if (job->frame != NULL) {
         fw_status status = fw_source_fill(self->source, &job->item, job->frame);
         if (status == FW_OK && self->encode_jpeg && job->frame->slot == NULL)
-            status = compress(self, job->frame, &bytes, &size);
+            status = compress(self, job, &bytes, &size);
         if (status != FW_OK)
             fail_job(job, status);
     }

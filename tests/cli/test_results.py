@@ -173,13 +173,17 @@ def test_a_full_disk_is_said_and_exit_1(start: Start) -> None:
 
 def test_a_line_that_could_not_be_written_whole_leaves_the_earlier_ones_undamaged(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
-    sending = start("send", "test:bars?size=16x16&count=1000", *BACK, "--results", file, "--drain", "200ms")
+    sending = start(
+        *("send", "test:bars?size=16x16&count=1000", *BACK),
+        *("--results", file, "--drain", "200ms", "--summary", "-"),
+    )
     assert sending.urls  # the frame memory is a file, too, and there by now
     resource.prlimit(sending.process.pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
     assert work_until_it_ends(sending, {"text": "x" * 999}) == 1
     assert f"{file}: a result could not be written: File too large" in sending.stderr
     got = lines(file.read_text())
     assert 10 < len(got) < 50
+    assert json.loads(sending.stdout)["results"] == len(got)
     assert {line["value"]["text"] for line in got} == {"x" * 999}
 
 

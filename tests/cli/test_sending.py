@@ -138,6 +138,14 @@ def test_the_stream_is_named_as_asked(start: Start) -> None:
     assert sending.wait() == 0
 
 
+def test_a_frame_that_jpeg_cannot_hold_is_named(start: Start, tmp_path: Path) -> None:
+    deep = tmp_path / "deep.pgm"
+    deep.write_bytes(b"P5 2 2 65535\n" + bytes(8))
+    sending = start("send", deep, *PUSH, "--encoding", "jpeg")
+    assert sending.wait() == 3
+    assert f"{deep}: not taken: mono16 cannot be written as JPEG" in sending.stderr
+
+
 def test_bad_inputs_are_named_counted_and_exit_3(start: Start, tmp_path: Path) -> None:
     photos = pictures.folder(tmp_path / "photos", 3)
     pictures.truncated(photos / "1.ppm")

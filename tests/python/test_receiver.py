@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -489,3 +490,35 @@ def test_results_that_are_lost_are_said(sender: Sender, caplog: pytest.LogCaptur
     with framewire.Receiver(sender.url, results="tcp://127.0.0.1:1") as receiver:
         receiver.receive(10).reply(1)
     assert "results are lost: nobody took them at tcp://127.0.0.1:1" in caplog.text
+
+
+def test_a_collector_that_leaves_after_the_end_is_not_missed(
+    sender: Sender, collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sender leaves once it has all results: they are not lost, and nobody waits for it."""
+    sender.frame(0)
+    sender.end()
+    with framewire.Receiver(sender.url, results=collector.url) as receiver:
+        receiver.receive(10).reply(1)
+        collector.take()
+        with pytest.raises(framewire.Closed):
+            receiver.receive(10)
+        collector.close()
+        until(lambda: receiver._results._link.watch(time.monotonic()) and not receiver._results._link.peers)
+        began = time.monotonic()
+    assert time.monotonic() - began < 1
+    assert "lost" not in caplog.text
+    assert "gone" not in caplog.text
+
+
+def test_frames_asked_for_where_results_are_wanted_are_said(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
+    results = sender.url.removeprefix("push+")
+    with framewire.Receiver("push+tcp://127.0.0.1:1", results=results, timeout=5) as receiver:
+
+        def said() -> bool:
+            with pytest.raises(framewire.Timeout):
+                receiver.receive(0.1)
+            return "PUSH socket" in caplog.text
+
+        until(said)
+    assert f"{results} is a PUSH socket, which takes no results; say the sender's --collect URL" in caplog.text

@@ -230,10 +230,64 @@ def test_told_twice_it_leaves_at_once(sender: Sender, start: Start, tmp_path: Pa
     )
     sender.frame(0)
     until((tmp_path / "begun").exists)
+
+    def ends_when_told() -> bool:
+        work.process.send_signal(signal.SIGTERM)
+        try:
+            work.process.wait(1)  # longer than what counts as the same request
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
+    assert not ends_when_told()
+    until(ends_when_told)
+    assert work.exit_code() == 1
+
+
+def test_told_twice_at_once_it_finishes_the_frame_in_hand(
+    sender: Sender, collector: Collector, start: Start, tmp_path: Path
+) -> None:
+    """timeout(1) sends its signal to the process, and at once to the process group too."""
+    source = (
+        "import os, time\n"
+        "def handle(frame):\n"
+        "    open('begun', 'w').close()\n"
+        "    while not os.path.exists('go'): time.sleep(0.01)\n"
+        "    return 'finished'\n"
+    )
+    work = start(source, "--from", sender.url, "--results", collector.url)
+    sender.frame(0)
+    until((tmp_path / "begun").exists)
+    work.process.send_signal(signal.SIGTERM)
+    status = Path(f"/proc/{work.process.pid}/status")
+    until(lambda: "ShdPnd:\t0000000000000000\n" in status.read_text())
     work.process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
-    work.process.send_signal(signal.SIGTERM)
-    assert work.exit_code() == 1
+    (tmp_path / "go").write_text("")
+    assert collector.take()[1] == "finished"
+    assert work.exit_code() == 0
+
+
+def test_the_first_error_is_said_though_results_go_nowhere(sender: Sender, start: Start, tmp_path: Path) -> None:
+    work = start("def handle(frame):\n    raise ValueError('too dark')\n", "--from", sender.url)
+    feed(sender, range(5))
+    assert work.exit_code() == 0
+    assert work.said.count("too dark") == 1
+    assert f"(frame 0 of cam0): ValueError: too dark ({tmp_path}/measure.py, line 2)" in work.said
+    assert "5 errors" in work.said
+
+
+def test_help_that_cannot_be_written_is_no_success(start: Start) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "framewire.cli.work", "--help"],
+            env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "framewire: standard output: No space left on device\n"
 
 
 def test_its_processes_die_with_it(sender: Sender, collector: Collector, start: Start) -> None:

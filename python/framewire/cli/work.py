@@ -75,10 +75,15 @@ def seconds(text: str) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = make_parser()
-    given = parser.parse_intermixed_args(arguments)
-    if given.version:
-        print(versions())
-        return 0
+    try:
+        given = parser.parse_intermixed_args(arguments)
+        if given.version:
+            print(versions(), flush=True)
+            return 0
+    except OSError as error:
+        complain(f"standard output: {error.strerror}")
+        sys.stdout = None  # what it still holds cannot be written at the exit either
+        return BROKE
     # `--from A B` names two URLs, and HANDLER may stand anywhere: what has :// is a URL.
     urls = given.urls + [text for text in given.arguments if "://" in text]
     handlers = [text for text in given.arguments if "://" not in text]
