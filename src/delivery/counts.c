@@ -48,6 +48,13 @@ static void metric(fw_text *text, const char *name, const char *type, const char
                    type, name, value);
 }
 
+/* A label's value is escaped as JSON's texts are: the path of an ipc URL may hold quotes. */
+static void add_side(fw_text *text, const char *url, const char *result, uint64_t value) {
+    fw_text_format(text, "framewire_side_frames_total{output=");
+    fw_text_json(text, url, strlen(url));
+    fw_text_format(text, ",result=\"%s\"} %" PRIu64 "\n", result, value);
+}
+
 /* Prometheus' text exposition format, version 0.0.4. */
 void fw_sender_metrics(void *arg, fw_text *text) {
     fw_sender *self = arg;
@@ -74,11 +81,10 @@ void fw_sender_metrics(void *arg, fw_text *text) {
         return;
     fw_text_format(text, "# HELP framewire_side_frames_total Frames of a side output, by what became of them.\n"
                          "# TYPE framewire_side_frames_total counter\n");
-    for (size_t i = 0; i < count; i++)
-        fw_text_format(text,
-                       "framewire_side_frames_total{output=\"%s\",result=\"sent\"} %" PRIu64 "\n"
-                       "framewire_side_frames_total{output=\"%s\",result=\"dropped\"} %" PRIu64 "\n",
-                       sides[i].url, sides[i].sent, sides[i].url, sides[i].dropped);
+    for (size_t i = 0; i < count; i++) {
+        add_side(text, sides[i].url, "sent", sides[i].sent);
+        add_side(text, sides[i].url, "dropped", sides[i].dropped);
+    }
 }
 
 bool fw_sender_health(void *arg, fw_text *text) {

@@ -190,6 +190,13 @@ def test_drops_are_counted_when_asked_for(start: Start, policy: str, kept: list[
     assert (account["captured"], account["sent"], account["dropped"]) == (50, 2, 48)
 
 
+def test_metrics_quote_what_a_path_may_hold(start: Start, tmp_path: Path) -> None:
+    side = f'pub+ipc://{tmp_path}/a"b'
+    sending = start("send", "test:bars?size=16x16", *PUSH, "--to", side, "--metrics", "127.0.0.1:0")
+    quoted = side.replace('"', '\\"')
+    assert f'\nframewire_side_frames_total{{output="{quoted}",result="sent"}} ' in sending.metrics
+
+
 def test_metrics_are_served_where_it_says(start: Start) -> None:
     sending = start("send", "test:bars?size=16x16", *PUSH, "--metrics", "127.0.0.1:0")
     assert "\nframewire_frames_captured_total " in sending.metrics
