@@ -79,7 +79,7 @@ part_conformance() { suite "$build/test" conformance tests/conformance; }
 part_cli() { suite "$build/test" cli tests/cli; }
 part_interop() { suite "$build/test" interop tests/interop; }
 part_faults() { suite "$build/test" faults tests/faults; }
-part_compose() { suite "$build/test" compose -n 0 tests/compose; }
+part_compose() { suite "$build/test" compose -n 0 --timeout 900 tests/compose; }
 
 part_python() {
     local status=0

@@ -5,9 +5,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from helpers.command import Command, Running
+
+# How long an example takes says how busy the machine is, no more.
+hypothesis.settings.register_profile("framewire", deadline=None)
+hypothesis.settings.load_profile("framewire")
 
 ROOT = Path(__file__).resolve().parent.parent
 
