@@ -29,8 +29,8 @@ class Receiver(Intake):
         while len(frames) < n:
             try:
                 frames.append(await self._next(deadline))
-            except BadMessage:
-                continue
+            except BadMessage as bad:
+                self._skip(bad)
             except (Timeout, Closed):
                 if not frames:
                     raise
@@ -50,8 +50,8 @@ class Receiver(Intake):
             try:
                 frame = self._in_hand = await self._next(None)
                 return frame
-            except BadMessage:
-                continue
+            except BadMessage as bad:
+                self._skip(bad)
             except Closed:
                 raise StopAsyncIteration from None
 

@@ -15,6 +15,7 @@ import zmq
 from .errors import BadMessage, Closed, Error, Timeout
 from .frame import Frame
 from .keys import load
+from .log import say
 from .plain import Options, Transport, open_transport
 from .results import Results
 from .stats import Stats
@@ -73,6 +74,7 @@ class Intake:
         self._in_hand: Frame | None = None  # the loop's, until its next turn
         self._put_back: deque[Frame] = deque()  # taken, and not handed over
         self._turn = 0
+        self._bad_said = False
         self._transports: list[Transport] = []
         self._pollables: list[tuple[Any, int]] = []
         self._watch_at = 0.0
@@ -135,6 +137,12 @@ class Intake:
         if all(transport.over for transport in transports):
             raise Closed("every stream has ended")
         return None
+
+    def _skip(self, bad: BadMessage) -> None:
+        """The caller goes on without this message. The first is said: a loop would else wait in silence."""
+        if not self._bad_said:
+            self._bad_said = True
+            say(f"a message was refused: {bad}; later ones are only counted (stats.bad)")
 
     def _raise_credit(self, n: int) -> None:
         _check_count("a batch", n)

@@ -86,9 +86,13 @@ class Ends:
         self._several = several
         self._open: set[tuple[str, int]] = set()
 
+    def is_new(self, stream: str, epoch: int) -> bool:
+        """Is it the first frame of a run, where there may be several? Then on_frame wants to know the peers of now."""
+        return self._several and (stream, epoch) not in self._open
+
     def on_frame(self, stream: str, epoch: int, peers: int) -> None:
         self.over = False
-        if self._several and (stream, epoch) not in self._open:
+        if self.is_new(stream, epoch):
             if peers <= 1:
                 self._open.clear()  # a new run of the only sender
             self._open.add((stream, epoch))
@@ -135,6 +139,8 @@ class PlainWorker:
             except BadMessage as bad:
                 return bad
             if header.kind == "frame":
+                if self._ends.is_new(stream, header.epoch):
+                    link.watch(time.monotonic())
                 self._ends.on_frame(stream, header.epoch, link.peers)
                 link.ended = False
                 if options.streams is None or stream in options.streams:
@@ -267,6 +273,8 @@ class PlainObserver:
         if options.streams is not None and stream not in options.streams:
             return True  # a subscription is a prefix: cam1 brings cam10 too
         if header.kind == "frame":
+            if self._link_ends.is_new(stream, header.epoch):
+                self._link.watch(time.monotonic())
             self._link_ends.on_frame(stream, header.epoch, self._link.peers)
             self._link.ended = False
             self._count_gap(stream, header)

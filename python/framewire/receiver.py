@@ -47,8 +47,8 @@ class Receiver(Intake):
         while len(frames) < n:
             try:
                 frames.append(self._next(deadline).keep())
-            except BadMessage:
-                continue
+            except BadMessage as bad:
+                self._skip(bad)
             except (Timeout, Closed):
                 if not frames:
                     raise
@@ -67,8 +67,8 @@ class Receiver(Intake):
             try:
                 frame = self._in_hand = self._next(None)
                 return frame
-            except BadMessage:
-                continue
+            except BadMessage as bad:
+                self._skip(bad)
             except Closed:
                 raise StopIteration from None
 

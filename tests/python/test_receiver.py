@@ -522,3 +522,13 @@ def test_frames_asked_for_where_results_are_wanted_are_said(sender: Sender, capl
 
         until(said)
     assert f"{results} is a PUSH socket, which takes no results; say the sender's --collect URL" in caplog.text
+
+
+def test_the_first_bad_message_of_a_loop_is_said(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        sender.parts(b"cam0", b"\x81\xa1v\x02", b"pixels")
+    sender.end()
+    with framewire.Receiver(sender.url) as receiver:
+        assert not list(receiver)
+        assert receiver.stats.bad == {"version": 3}
+    assert caplog.text.count("a message was refused: ") == 1
