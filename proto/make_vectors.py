@@ -512,6 +512,7 @@ def make_bad_headers() -> None:
         ("bytes-count", "256 bytes of which 3 are there", raw_map(*FRAME.items(), ("x", b"\xc5\x01\0abc"))),
         ("nesting-17", "one level too deep", raw_map(*FRAME.items(), ("later", nested(16)))),
         ("nesting-meta", "one level too deep in meta", raw_map(*FRAME.items(), ("meta", b"\x81\xa1x" + nested(15)))),
+        ("nesting-region", "one level too deep in a key of leases", raw_map(*FRAME.items(), ("region", nested(16)))),
         ("nesting-10000", "far too deep", raw_map(*FRAME.items(), ("later", nested(10000)))),
         ("key-integer", "a key that is no text", b"\x87" + header[1:] + b"\x01\x01"),
         ("key-nil", "a key that is no text", b"\x87" + header[1:] + b"\xc0\x01"),

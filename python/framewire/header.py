@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import prod
 from typing import Any, NamedTuple
 
 import msgpack
@@ -14,7 +13,6 @@ from .errors import BadMessage, Error
 from .fields import (
     HEADER_MAX,
     INT_MAX,
-    UINT32_MAX,
     WORKER_MAX,
     Fields,
     cut,
@@ -30,37 +28,16 @@ from .fields import (
     word,
     wrong,
 )
+from .geometry import array_size, frame_size
 from .leased import Body, Credit, Died, Hello, Place, Slot, Stats, Welcome, flat, read_slots
 
 VERSION = 1
 META_MAX = 32 << 10
 ITEM_MAX = ERROR_MAX = 4096
 FORMAT_NAME_MAX = 64
-DIMS_MAX = 8
 NESTING_MAX = 16
 ARRAYS_MAX = 64
 VALUE_NESTING = 64
-
-#: Bytes of an element, by its dtype on the wire.
-ITEM_SIZES = {
-    "|b1": 1, "|u1": 1, "|i1": 1, "<u2": 2, "<i2": 2, "<u4": 4, "<i4": 4, "<u8": 8, "<i8": 8,
-    "<f2": 2, "<f4": 4, "<f8": 8, "<c8": 8, "<c16": 16,
-}  # fmt: skip
-
-ENCODINGS = frozenset({"raw", "jpeg", "png", "tiff"})
-
-#: dtype and channels by pixel format; 0 channels: two dimensions.
-FORMATS: dict[str, tuple[str, int]] = {
-    "mono8": ("|u1", 0),
-    "mono16": ("<u2", 0),
-    **{f"{order}{bits}": (dtype, len(order)) for order in ("rgb", "bgr", "rgba", "bgra")
-       for bits, dtype in ((8, "|u1"), (16, "<u2"))},
-    **{f"bayer_{order}{bits}": (dtype, 0) for order in ("rggb", "bggr", "gbrg", "grbg")
-       for bits, dtype in ((8, "|u1"), (16, "<u2"))},
-    "uyvy": ("|u1", 2),
-    "yuyv": ("|u1", 2),
-    "nv12": ("|u1", 0),
-}  # fmt: skip
 
 STATUSES = ("done", "error", "dead")
 
@@ -70,6 +47,7 @@ STREAMLESS = frozenset({"hello", "welcome", "who", "credit", "release", "died", 
 _PLAIN_KEYS = frozenset(
     {"v", "kind", "epoch", "seq", "item", "shape", "dtype", "format", "encoding", "time", "monotonic", "meta"}
 )
+_FRAME_KEYS = _PLAIN_KEYS | {"attempt", "guarded", "lost", *Place._fields}
 _NOTHING: Any = object()
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 
@@ -287,42 +265,6 @@ def _shape(fields: Fields) -> tuple[int, ...]:
     raise wrong(fields, "shape", "a list of integers from 0")
 
 
-def _array_size(shape: tuple[int, ...], dtype: str) -> int:
-    size = ITEM_SIZES.get(dtype)
-    if size is None:
-        raise BadMessage("dtype", f"header: dtype {dtype[:64]} is not known")
-    if len(shape) > DIMS_MAX:
-        raise BadMessage("shape", f"header: {len(shape)} dimensions: at most {DIMS_MAX}")
-    if prod(filter(None, shape)) * size > INT_MAX:
-        raise BadMessage("shape", "header: an array of this shape would need more than 2^63 - 1 bytes")
-    return size * prod(shape)
-
-
-@lru_cache(maxsize=64)  # mostly the frame before had the same
-def _frame_size(shape: tuple[int, ...], dtype: str, format: str, encoding: str) -> int:
-    """Bytes of the raw pixels. Raises BadMessage for a dtype, encoding or shape that does not fit."""
-    if dtype not in ITEM_SIZES:
-        raise BadMessage("dtype", f"header: dtype {dtype[:64]} is not known")
-    if encoding not in ENCODINGS:
-        raise BadMessage("encoding", f"header: encoding {encoding[:64]} is not known")
-    size = _array_size(shape, dtype)
-    if not shape or not size:
-        raise BadMessage("shape", "header: a frame needs at least one dimension and one element")
-    known = FORMATS.get(format)
-    if known and not _is_image(shape, dtype, format, *known):
-        raise BadMessage("shape", f"header: {format} does not have shape {shape} and dtype {dtype}")
-    return size
-
-
-def _is_image(shape: tuple[int, ...], dtype: str, format: str, wanted: str, channels: int) -> bool:
-    if dtype != wanted or len(shape) != (3 if channels else 2) or (channels and shape[2] != channels):
-        return False
-    rows, width = shape[:2]
-    if width % 2 and format in ("uyvy", "yuyv", "nv12"):
-        return False
-    return rows <= UINT32_MAX and width <= UINT32_MAX and (format != "nv12" or rows % 3 == 0)
-
-
 def _read_plain_frame(fields: Fields) -> Header | None:
     """A frame's header where all is as it mostly is; None: look closely.
 
@@ -342,7 +284,7 @@ def _read_plain_frame(fields: Fields) -> Header | None:
         and time <= INT_MAX >= monotonic
         and 4 * len(format) <= FORMAT_NAME_MAX
         and 4 * len(item) <= ITEM_MAX
-        and _PLAIN_KEYS.issuperset(fields)
+        and _FRAME_KEYS.issuperset(fields)
     ):
         return None
     for extent in extents:
@@ -354,8 +296,14 @@ def _read_plain_frame(fields: Fields) -> Header | None:
     elif type(meta) is not dict or not _is_sound(meta.values(), NESTING_MAX - 2):
         return None
     shape = tuple(extents)
-    size = _frame_size(shape, dtype, format, encoding)
-    return Header("frame", epoch, seq, shape, dtype, format, encoding, item, time, monotonic, meta, size)
+    header = Header("frame", epoch, seq, shape, dtype, format, encoding, item, time, monotonic, meta)
+    if not _PLAIN_KEYS.issuperset(fields):
+        try:
+            _read_lease(header, fields)
+        except BadMessage:
+            return None
+    header.nbytes = frame_size(shape, dtype, format, encoding)
+    return header
 
 
 def _read_frame(fields: Fields, kind: str) -> Header:
@@ -364,7 +312,7 @@ def _read_frame(fields: Fields, kind: str) -> Header:
     header.format = text(fields, "format", "", FORMAT_NAME_MAX)
     header.encoding = text(fields, "encoding", "raw")
     _read_lease(header, fields)
-    header.nbytes = _frame_size(shape, dtype, header.format, header.encoding)
+    header.nbytes = frame_size(shape, dtype, header.format, header.encoding)
     header.shape, header.dtype = shape, dtype
     return header
 
@@ -407,8 +355,8 @@ def _read_result(fields: Fields, kind: str) -> Header:
     if len({name for name, _, _ in arrays}) < len(arrays):
         raise BadMessage("field", "header: two arrays have the same name")
     if shaped:
-        header.nbytes = _frame_size(header.shape, header.dtype, header.format, header.encoding)
-    header.arrays = tuple(Array(name, dtype, shape, _array_size(shape, dtype)) for name, dtype, shape in arrays)
+        header.nbytes = frame_size(header.shape, header.dtype, header.format, header.encoding)
+    header.arrays = tuple(Array(name, dtype, shape, array_size(shape, dtype)) for name, dtype, shape in arrays)
     return header
 
 

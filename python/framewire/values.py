@@ -10,7 +10,8 @@ import numpy as np
 
 from .errors import BadMessage, Error
 from .fields import NAME_MAX, is_name
-from .header import ARRAYS_MAX, ITEM_SIZES, VALUE_NESTING, Array
+from .geometry import ITEM_SIZES
+from .header import ARRAYS_MAX, VALUE_NESTING, Array
 from .leased import RESULT_ARRAY_MAX, RESULT_MAX, VALUE_MAX
 
 _LEAVES = frozenset({type(None), bool, int, float, str, bytes})

@@ -101,43 +101,43 @@ typedef struct fw_header {
     uint64_t instance;     /* result (0: not said), hello, welcome, died */
     uint64_t lost;         /* frame, end, result to an observer: how many were dropped for it so far */
 
-    union { /* by kind */
-        struct {
+    union {
+        struct { /* frame */
             fw_place place;
             bool guarded; /* the handler waits for `go` */
-        };                /* frame */
-        struct {
+        };
+        struct { /* result */
             fw_verdict verdict;
             fw_span error;
             uint32_t array_count;
             fw_span arrays; /* packed, without the list's head: fw_array_pack(), fw_array_next() */
-        };                  /* result */
-        struct {
+        };
+        struct { /* end: the account; `streams` are those that are still open */
             uint64_t captured, sent, done, dead, dropped;
-        }; /* end: the account; `streams` are those that are still open */
-        struct {
+        };
+        struct { /* what receivers say: hello, credit, start, release, died */
             fw_role role;
-            uint32_t credit;     /* hello, credit; as asked for, even above the hub's limit */
+            uint32_t credit;     /* as asked for, even above the hub's limit */
             uint32_t queue;      /* of an observer; 0 packs as 1 */
             bool results;        /* an observer that wants results, too */
             uint64_t supervisor; /* its instance; 0: none */
-            uint32_t held_count; /* hello */
-            uint32_t slot_count; /* hello: `reads`; start, release: `releases` */
-            fw_span held;        /* packed, without the list's head: fw_held_pack(), fw_held_next() */
-            fw_span slots;       /* the same: fw_filling_pack(), fw_filling_next() */
-            fw_span cause;       /* died: `reason` */
-        };                       /* what receivers say */
-        struct {
+            uint32_t held_count;
+            uint32_t slot_count;
+            fw_span held;  /* packed, without the list's head: fw_held_pack(), fw_held_next() */
+            fw_span slots; /* `reads` or `releases`, the same: fw_filling_pack(), fw_filling_next() */
+            fw_span cause; /* died: `reason` */
+        };
+        struct {                                       /* welcome */
             uint64_t sender;                           /* random: one run of the hub */
             uint64_t deadline, grace;                  /* ns; 0 packs as the default, as do the limits */
             uint64_t value_max, array_max, result_max; /* bytes; unpacked: filled in */
             fw_span door;                              /* a file's name in the door's folder; empty: none */
             const uint8_t *token;                      /* FW_TOKEN_SIZE bytes; NULL without a door */
-        };                                             /* welcome */
-        struct {
+        };
+        struct { /* stats */
             uint32_t worker_count;
             fw_span workers; /* packed, without the list's head: fw_worker_pack(), fw_worker_next() */
-        };                   /* stats */
+        };
     };
 } fw_header;
 

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framewire import BadMessage
-from framewire.header import FORMATS, ITEM_SIZES, Array, Header
+from framewire.geometry import FORMATS, ITEM_SIZES
+from framewire.header import Array, Header
 from framewire.leased import ROLES, Credit, Died, Held, Hello, Place, ReceiverStats, Slot, Stats, Welcome
 from framewire.values import pack_value
 from helpers.wire import VECTORS, describe, join, split, to_json

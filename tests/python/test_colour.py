@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import framewire
 from framewire.colour import to_rgb
-from framewire.header import FORMATS
+from framewire.geometry import FORMATS
 
 Array = np.ndarray[Any, Any]
 
