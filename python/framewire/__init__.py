@@ -7,14 +7,28 @@ from typing import TYPE_CHECKING, Any
 from .errors import BadMessage, Closed, Error, Timeout
 from .frame import Frame
 from .receiver import Receiver
+from .result import Result
 from .stats import Stats
+from .transport import Identity
 
 if TYPE_CHECKING:
     from . import aio
     from .worker import work
 
 __version__ = "0.1.0"
-__all__ = ["BadMessage", "Closed", "Error", "Frame", "Receiver", "Stats", "Timeout", "aio", "work"]
+__all__ = [
+    "BadMessage",
+    "Closed",
+    "Error",
+    "Frame",
+    "Identity",
+    "Receiver",
+    "Result",
+    "Stats",
+    "Timeout",
+    "aio",
+    "work",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from .errors import BadMessage, Closed, Error, Timeout
 from .frame import Frame
-from .intake import Intake
+from .intake import Intake, is_alone, next_by
 
 
 class Receiver(Intake):
@@ -16,6 +16,8 @@ class Receiver(Intake):
 
     One task at a time may receive. A cancelled wait loses nothing: a frame is taken only when it is handed over.
     """
+
+    _drives = False  # tasks may keep the event loop from leased connections for long
 
     async def receive(self, timeout: float | None = None) -> Frame:
         """As framewire.Receiver.receive."""
@@ -26,9 +28,9 @@ class Receiver(Intake):
         self._raise_credit(n)
         deadline = _deadline(timeout)
         frames: list[Frame] = []
-        while len(frames) < n:
+        while len(frames) < n and not (frames and is_alone(frames[-1])):
             try:
-                frames.append(await self._next(deadline))
+                frames.append(await self._next(next_by(deadline, frames, self._leased)))
             except BadMessage as bad:
                 self._skip(bad)
             except (Timeout, Closed):

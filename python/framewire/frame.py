@@ -19,6 +19,13 @@ _dtypes: dict[str, np.dtype[Any]] = {}
 class Owner(Protocol):
     """Who takes the answers to frames; called from any thread."""
 
+    @property
+    def wants_answers(self) -> bool:
+        """Whether a loop answers the frames that its user did not."""
+
+    def acknowledge(self, frame: Frame) -> None:
+        """Answer with None; nothing if the frame was answered already."""
+
     def answer(self, frame: Frame, value: Any, arrays: Mapping[str, Any]) -> None:
         """Deliver a result. Raises Error where the frame was answered already, or the value has no form."""
 
@@ -39,14 +46,14 @@ class Frame:
     """One image (or any array) with its header. Its methods may be called from any thread."""
 
     __slots__ = (
-        "__weakref__", "_array", "_owner", "_payload", "_stream", "_transport", "header", "kept", "nbytes", "open",
+        "__weakref__", "_array", "_payload", "_stream", "_transport", "header", "kept", "nbytes", "open", "owner",
     )  # fmt: skip
 
     def __init__(self, stream: str, header: Header, payload: Any, transport: str, owner: Owner) -> None:
         self._stream = stream
         self._payload = payload  # anything with a buffer; views keep it alive
         self._transport = transport
-        self._owner = owner
+        self.owner = owner
         self._array: NDArray[Any] | None = None
         self.header = header  # as it travelled
         self.nbytes = len(payload)
@@ -76,7 +83,7 @@ class Frame:
     @property
     def attempt(self) -> int:
         """How often the frame was given to a worker, this time included."""
-        return 1
+        return self.header.attempt
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -150,7 +157,7 @@ class Frame:
         try:
             array = decode(self.data, self.encoding, self.shape, self.dtype, self.format)
         except BadMessage as bad:
-            self._owner.count_bad(bad.reason)
+            self.owner.count_bad(bad.reason)
             raise
         array.flags.writeable = False
         return array
@@ -209,7 +216,7 @@ class Frame:
 
         Raises Error if the frame was answered already, or for a value without a form (the frame stays open then).
         """
-        self._owner.answer(self, value, arrays)
+        self.owner.answer(self, value, arrays)
 
     def keep(self) -> Frame:
         """Leave the frame open when the loop turns: its answer is the caller's from here on."""
@@ -218,11 +225,11 @@ class Frame:
 
     def fail(self, text: str) -> None:
         """Answer the frame with status `error`; nothing if it was answered already."""
-        self._owner.fail(self, text)
+        self.owner.fail(self, text)
 
     def progress(self) -> None:
         """Say that the frame is still being worked on: extends its deadline, where there is one."""
-        self._owner.progress(self)
+        self.owner.progress(self)
 
     def __repr__(self) -> str:
         name = self.format or self.header.dtype

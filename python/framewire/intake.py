@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import zmq
 
 from .errors import BadMessage, Closed, Error, Timeout
 from .frame import Frame
+from .keeper import Keeper
 from .keys import load
+from .lease import LeasedWorker
 from .log import say
-from .plain import Options, Transport, open_transport
+from .observe import LeasedObserver
+from .plain import PlainObserver, PlainWorker
+from .result import Result
 from .results import Results
 from .stats import Stats
+from .transport import Identity, Options, Transport
 from .url import Url, parse
 
 DEFAULT_URL = "tcp://127.0.0.1:5555"
+BATCH_PAUSE = 0.2  # seconds
 
 
 class Intake:
     """Frames from several transports, without waiting; subclasses add the waiting."""
+
+    _drives = True  # who receives reads leased connections itself, see Keeper
 
     def __init__(
         self,
@@ -40,19 +49,24 @@ class Intake:
         keys: str | os.PathLike[str] | None = None,
         server_key: str | os.PathLike[str] | None = None,
         door: str | os.PathLike[str] | None = None,
+        on_result: Callable[[Result], None] | None = None,
+        identity: Identity | None = None,
     ) -> None:
         """Open the receiver.
 
         urls: one or several; this side connects, or with ?bind listens. Either side may start first.
-        role: "worker" or "observer"; a push+ URL has workers only, and a pub+ URL gives every frame to all.
+        role: "worker" (each frame to exactly one, which answers it) or "observer" (sees what it has time for). A push+
+            URL has workers only, and a pub+ URL gives every frame to all.
         streams: the names to take; all by default.
-        credit: how many frames a worker may hold, at each URL.
-        queue: how many frames of a pub+ URL may wait; the oldest give way.
-        results: the URL where replies go (PUSH), the sender's --collect.
+        credit: how many frames a worker may hold, at each URL; a leased one gives at most 64.
+        queue: how many frames may wait for an observer; the oldest give way.
+        results: the URL where replies to push+ streams go (PUSH), the sender's --collect.
         follow: stay for the next run after the end.
         timeout: seconds without a sender after which Timeout is raised; by default it is waited for.
         keys, server_key: CURVE: a folder made by `framewire keygen`, and the sender's public key or its file.
         door: where local senders offer shared memory; push+ and pub+ have no use for it.
+        on_result: for observers of leased URLs: called with each worker's result, by who receives, between frames.
+        identity: for programs that supervise their receivers.
 
         Raises Error for arguments that make no sense.
         """
@@ -62,13 +76,17 @@ class Intake:
         _check_count("queue", queue)
         if timeout is not None and not timeout > 0:
             raise Error(f"timeout is a number of seconds above 0, not {timeout!r}")
+        if on_result is not None and (role != "observer" or any(url.pattern for url in parsed)):
+            raise Error("on_result is for observers of leased URLs: tcp:// or ipc:// without a prefix")
         collector = None if results is None else check_results_url(results)
+        if collector is not None and not any(url.pattern for url in parsed):
+            raise Error(f"results={results}: replies to leased frames go back to their sender; leave it out")
         curve = load(keys, server_key)
+        known = identity or Identity(secrets.randbits(64) | 1)
 
         self.stats = Stats()
         self._pid = os.getpid()
         self._timeout = timeout
-        self._answers = role == "worker" and results is not None
         self._closed = False
         self._receiving = threading.Lock()  # held by the one who receives
         self._in_hand: Frame | None = None  # the loop's, until its next turn
@@ -80,21 +98,30 @@ class Intake:
         self._watch_at = 0.0
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._results = Results(self._context, curve, timeout, self.stats)
+        self._results = Results(self._context, curve, timeout, self.stats, role == "worker" and results is not None)
+        self._keeper = Keeper(always=not self._drives)
         # Also when this object is dropped, or the program ends, without close(): results must leave.
         self._release = weakref.finalize(
-            self, _release, self._transports, self._results, self._context, self._wake, self._pid
+            self, _release, self._transports, self._results, self._keeper, self._context, self._wake, self._pid
         )
+        self._leased = any(not url.pattern for url in parsed)
+        self._keeper.enter()
         try:
             if collector is not None:
                 self._results.open(collector)
-            options = Options(self._context, wanted, credit, queue, follow, curve, self._results, self.stats)
+            options = Options(
+                self._context, wanted, credit, queue, follow, curve, self._results, self.stats, known, self._keeper,
+                on_result,
+            )  # fmt: skip
             for url in parsed:
-                self._transports.append(open_transport(url, options))
+                self._transports.append(_open_transport(url, role, options))
+            self._watch(time.monotonic())
         except BaseException:
             self._release()
             raise
-        self._watch(time.monotonic())
+        self._keeper.leave()
+        if self._leased:
+            self._keeper.start()
 
     @property
     def urls(self) -> list[str]:
@@ -179,18 +206,18 @@ class Intake:
     def _settle_hand(self) -> None:
         """The loop turns: acknowledge its frame, unless the caller has answered or kept it."""
         frame, self._in_hand = self._in_hand, None
-        if frame is not None and self._answers and frame.open and not frame.kept:
-            self._results.acknowledge(frame)
+        if frame is not None and frame.owner.wants_answers and frame.open and not frame.kept:
+            frame.owner.acknowledge(frame)
 
     def _leave_hand(self, error: BaseException | None = None) -> None:
         """The loop is left: an error blames its frame, all else gives it back."""
         frame, self._in_hand = self._in_hand, None
         if frame is None or frame.kept or os.getpid() != self._pid:
             return
-        if isinstance(error, Exception) and self._answers:
-            self._results.fail(frame, describe(error))
+        if isinstance(error, Exception) and frame.owner.wants_answers:
+            frame.owner.fail(frame, describe(error))
         else:
-            self._results.give_back(frame)
+            frame.owner.give_back(frame)
 
     # The end
 
@@ -201,18 +228,41 @@ class Intake:
             os.eventfd_write(self._wake, 1)
 
 
+def _open_transport(url: Url, role: str, options: Options) -> Transport:
+    if url.pattern:
+        return PlainWorker(url, options) if url.pattern == "push" else PlainObserver(url, options)
+    return LeasedWorker(url, options) if role == "worker" else LeasedObserver(url, options)
+
+
 def _release(
-    transports: list[Transport], results: Results, context: zmq.Context[zmq.Socket[bytes]], wake: int, pid: int
+    transports: list[Transport],
+    results: Results,
+    keeper: Keeper,
+    context: zmq.Context[zmq.Socket[bytes]],
+    wake: int,
+    pid: int,
 ) -> None:
     """Close all; results that have not left yet get a moment. Nothing in a process that was forked off."""
     if os.getpid() != pid:
         return
     ended = all(transport.ended for transport in transports)
+    keeper.stop()
     for transport in transports:
         transport.close()
+    keeper.close()
     results.close(ended)
     context.term()
     os.close(wake)
+
+
+def is_alone(frame: Frame) -> bool:
+    """Its sender gives no other before this one is answered: it may be what killed a worker."""
+    return frame.header.guarded
+
+
+def next_by(deadline: float | None, frames: list[Frame], leased: bool) -> float | None:
+    """Until when a batch waits for its next frame."""
+    return time.monotonic() + BATCH_PAUSE if deadline is None and frames and leased else deadline
 
 
 def describe(error: BaseException) -> str:
@@ -230,11 +280,8 @@ def _check_url(text: str, role: str) -> Url:
     if role not in ("worker", "observer"):
         raise Error(f"role is 'worker' or 'observer', not {role!r}")
     url = parse(text)
-    if not url.pattern:
-        raise Error(
-            f"{text}: leased delivery is not there yet; say push+{text} (each frame to one worker)"
-            f" or pub+{text} (every frame to all)"
-        )
+    if not url.pattern and url.bind:
+        raise Error(f"{text}: a receiver of a leased stream connects, and its sender listens; leave ?bind out")
     if url.pattern == "push" and role == "observer":
         raise Error(f"{text}: a push+ stream has workers only; an observer needs pub+{text.removeprefix('push+')}")
     return url

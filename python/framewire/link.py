@@ -55,9 +55,12 @@ class Link:
         setup: Callable[[zmq.Socket[bytes]], None],
         other: str = "sender",
         follow: bool = False,
+        quiet: bool = False,
     ) -> None:
+        """quiet: another connection to the same place says what there is to say."""
         self.url = url
         self.peers = 0
+        self.handshakes = 0
         self.remade = 0  # how often `socket` and `monitor` were replaced
         self.trouble = ""  # the last sentence about the other side
         self.ended = False  # its end was said
@@ -68,6 +71,7 @@ class Link:
         self._keys = keys
         self._setup = setup
         self._other = other
+        self.say = _keep_quiet if quiet else say
         self._absent_since: float | None = time.monotonic()
         self._quiet_until = time.monotonic() + SAY_AFTER
         self._connected = False  # a connection without a handshake, yet
@@ -170,8 +174,9 @@ class Link:
         if self._accepted:
             self._accepted.pop(0)
         self.peers = self.peers + 1 if self.url.bind else 1
+        self.handshakes += 1
         if self.trouble:
-            say(f"the {self._other} at {self.address} is there now")
+            self.say(f"the {self._other} at {self.address} is there now")
             self.trouble = ""
         self._absent_since = None
         self.had_peer = True
@@ -194,7 +199,7 @@ class Link:
 
     def _remake(self) -> None:
         if self.had_peer and not self.trouble:
-            say(
+            self.say(
                 f"{self.address}: the connection was cut and libzmq has given it up, as after a message part over"
                 f" {MAX_PART >> 20} MiB; connecting anew"
             )
@@ -221,7 +226,7 @@ class Link:
     def _note(self, text: str) -> None:
         if text != self.trouble:
             self.trouble = text
-            say(text)
+            self.say(text)
 
     def _explain(self, otherwise: str = "") -> None:
         """Ask the other end what it is, on a thread of its own since it may take a while, and say so."""
@@ -246,6 +251,10 @@ class Link:
             self.socket.monitor(None, 0)
         self.monitor.close()
         self.socket.close(linger_ms)
+
+
+def _keep_quiet(text: str) -> None:
+    """Somebody else says it."""
 
 
 def _refuse_ipc_in_use(url: Url) -> None:

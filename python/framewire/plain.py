@@ -5,76 +5,19 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
 
 from .errors import BadMessage
-from .fields import HEADER_MAX
 from .frame import Frame
 from .header import Header
-from .keys import Keys
 from .link import Link
 from .log import say
 from .mailbox import Mailbox
 from .message import check_message
-from .results import Results
-from .stats import Stats
+from .transport import BRIEFLY, FOREVER, Options, receive
 from .url import Url
-
-BRIEFLY = 50  # ms
-_FOREVER = 3600.0
-_PARTS_MAX = 4  # a frame has three; what is beyond is refused by its number
-
-
-@dataclass(slots=True)
-class Options:
-    """What every transport is told."""
-
-    context: zmq.Context[zmq.Socket[bytes]]
-    streams: frozenset[str] | None  # None: all
-    credit: int
-    queue: int
-    follow: bool
-    keys: Keys | None
-    results: Results
-    stats: Stats
-
-
-class Transport(Protocol):
-    """Frames from one URL, whatever its delivery. One thread uses it."""
-
-    @property
-    def address(self) -> str:
-        """The URL; with the port that the system chose, where this side listens."""
-
-    @property
-    def ended(self) -> bool:
-        """Every stream that is taken has ended."""
-
-    @property
-    def over(self) -> bool:
-        """They have, and the next run is not waited for."""
-
-    @property
-    def pollables(self) -> list[Any]:
-        """What becomes readable when `take` or `watch` has something to do. A new list when it changes."""
-
-    def take(self, wait: bool = False) -> Frame | BadMessage | None:
-        """What came next; None: nothing. With `wait` it may look for up to BRIEFLY ms, where that is cheaper."""
-
-    def watch(self, now: float) -> float:
-        """Look after the connection, when there is nothing to take. Returns when to call it again."""
-
-    def absent(self, now: float) -> float:
-        """Seconds since there was a sender."""
-
-    def raise_credit(self, credit: int) -> None:
-        """So many frames may be held at a time."""
-
-    def close(self) -> None: ...
 
 
 class Ends:
@@ -133,7 +76,7 @@ class PlainWorker:
         link, options = self._link, self._options
         while True:
             try:
-                stream, header, payload = receive(link.socket, 0 if wait else zmq.NOBLOCK)
+                stream, header, payload = _receive(link.socket, 0 if wait else zmq.NOBLOCK)
             except zmq.Again:
                 return None
             except BadMessage as bad:
@@ -229,7 +172,7 @@ class PlainObserver:
         return None
 
     def watch(self, now: float) -> float:
-        return now + _FOREVER  # the thread does
+        return now + FOREVER  # the thread does
 
     def absent(self, now: float) -> float:
         return self._link.absent(now)
@@ -264,7 +207,7 @@ class PlainObserver:
         """Take one message off the socket into the mailbox; False: there is none."""
         options = self._options
         try:
-            stream, header, payload = receive(self._link.socket, zmq.NOBLOCK)
+            stream, header, payload = _receive(self._link.socket, zmq.NOBLOCK)
         except zmq.Again:
             return False
         except BadMessage as bad:
@@ -297,24 +240,10 @@ class PlainObserver:
         self._next[stream] = (header.epoch, header.seq + 1)
 
 
-def receive(source: zmq.Socket[bytes], flags: int) -> tuple[str, Header, Any]:
-    """The next message: its stream, its header, and its payload without a copy. Raises zmq.Again and BadMessage."""
-    # copy=False for all parts: `more` of a Frame is a third of the price of asking the socket.
-    part = source.recv(flags, copy=False)
-    parts: list[Any] = [part]
-    while part.more:
-        part = source.recv(copy=False)
-        if len(parts) < _PARTS_MAX:
-            parts.append(part)
-    for place, part in enumerate(parts[:2]):
-        if len(part) <= HEADER_MAX:
-            parts[place] = part.bytes
+def _receive(source: zmq.Socket[bytes], flags: int) -> tuple[str, Header, Any]:
+    """The next message: its stream, its header, and its payload. Raises zmq.Again and BadMessage."""
+    parts = receive(source, flags)
     stream, header = check_message(parts)
     if header.place:
         raise BadMessage("parts", "a frame in shared memory, where there are only payloads")
     return stream, header, parts[-1]
-
-
-def open_transport(url: Url, options: Options) -> Transport:
-    kinds: dict[str, Callable[[Url, Options], Transport]] = {"push": PlainWorker, "pub": PlainObserver}
-    return kinds[url.pattern](url, options)

@@ -15,7 +15,7 @@ _GREETING_SIZE = 64
 _VERSION_END = 12
 _GREETING = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0" + b"NULL".ljust(20, b"\0") + b"\0" + bytes(31)
 _PREFIX = {"PUSH": "push+", "PUB": "pub+", "XPUB": "pub+", "ROUTER": ""}
-_WANTED = {"push": ("PUSH",), "pub": ("PUB", "XPUB")}
+_WANTED = {"push": ("PUSH",), "pub": ("PUB", "XPUB"), "": ("ROUTER",)}
 
 
 def socket_type(url: Url, timeout: float) -> str:
@@ -63,14 +63,14 @@ def explain(url: Url, timeout: float, *, keys: bool = False, collector: bool = F
         return f"{url.endpoint} lets in only who has a key; say keys= and server_key= (--keys, --server-key)"
     if keys:
         return f"{url.endpoint} uses no keys; leave keys and server_key out, or start it with --keys"
-    if found in (("PULL",) if collector else _WANTED.get(url.pattern, ())):
+    if found in (("PULL",) if collector else _WANTED[url.pattern]):
         return None
     article = "an" if found.startswith("X") else "a"
     if collector:
         return f"{url.endpoint} is {article} {found} socket, which takes no results; say the sender's --collect URL"
     if found in _PREFIX:
         return f"{url.endpoint} is {article} {found} socket; say {_PREFIX[found]}{url.endpoint}"
-    wanted = " or ".join(_WANTED.get(url.pattern, ("ROUTER",)))
+    wanted = " or ".join(_WANTED[url.pattern])
     return f"{url.endpoint} is {article} {found} socket, which sends no frames; {url.text} wants a {wanted} socket"
 
 

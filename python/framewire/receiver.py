@@ -12,8 +12,8 @@ import zmq
 
 from .errors import BadMessage, Closed, Timeout
 from .frame import Frame
-from .intake import Intake
-from .plain import BRIEFLY
+from .intake import Intake, is_alone, next_by
+from .transport import BRIEFLY
 
 
 def _soon() -> float:
@@ -21,7 +21,7 @@ def _soon() -> float:
 
 
 class Receiver(Intake):
-    """Takes frames in: as a worker (push+ URLs, each frame to exactly one) or as an observer (pub+ URLs).
+    """Takes frames in: as a worker (each frame to exactly one, answered by it) or as an observer.
 
     One thread at a time may receive; frames may be answered, and close() called, from any.
     """
@@ -39,14 +39,16 @@ class Receiver(Intake):
     def batch(self, n: int, timeout: float | None = None) -> list[Frame]:
         """Up to n frames: what came within `timeout` seconds, or before the end; their answers are the caller's.
 
-        Raises the credit to n. Raises Timeout if nothing came, and Closed at the end. Bad messages are skipped.
+        Raises the credit to n. Without a timeout, the first frame of a leased stream is waited for, and each other for
+        a moment only: its sender may have no more until these are answered. Raises Timeout if nothing came, and Closed
+        at the end. Bad messages are skipped.
         """
         self._raise_credit(n)
         deadline = None if timeout is None else time.monotonic() + timeout
         frames: list[Frame] = []
-        while len(frames) < n:
+        while len(frames) < n and not (frames and is_alone(frames[-1])):
             try:
-                frames.append(self._next(deadline).keep())
+                frames.append(self._next(next_by(deadline, frames, self._leased)).keep())
             except BadMessage as bad:
                 self._skip(bad)
             except (Timeout, Closed):
@@ -76,6 +78,8 @@ class Receiver(Intake):
         with self._receiving:
             self._thread = threading.get_ident()
             try:
+                if self._leased:
+                    self._keeper.enter()
                 # Waiting in the receiving call itself is a third of the price of a poll and another call. It sees
                 # no other socket, so it is for the only one, and brief.
                 misses = 0
@@ -86,6 +90,8 @@ class Receiver(Intake):
                     frame = self._take()
                 return frame
             finally:
+                if self._leased:
+                    self._keeper.leave()
                 self._thread = 0
 
     def close(self) -> None:

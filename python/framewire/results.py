@@ -36,7 +36,9 @@ class Results:
         keys: Keys | None,
         timeout: float | None,
         stats: Stats,
+        wants_answers: bool = True,
     ) -> None:
+        self.wants_answers = wants_answers
         self._context = context
         self._keys = keys
         self._stats = stats

@@ -67,7 +67,7 @@ def refused(frame: Frame) -> str:
     with pytest.raises(framewire.BadMessage) as bad:
         _ = frame.array
     assert bad.value.reason == "payload"
-    owner = frame._owner
+    owner = frame.owner
     assert isinstance(owner, NoOwner)
     assert owner.bad == ["payload"]
     return str(bad.value)

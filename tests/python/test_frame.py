@@ -68,7 +68,7 @@ def test_it_says_what_it_is() -> None:
     frame.progress()
     frame.fail("no")
     frame.reply(1, mask=2)
-    owner = frame._owner
+    owner = frame.owner
     assert isinstance(owner, NoOwner)
     assert owner.answers == ["progress", "no", (1, {"mask": 2})]
 

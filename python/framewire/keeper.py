@@ -1,0 +1,158 @@
+"""Who looks after leased connections: the thread that receives, or while user code keeps it away, one of our own.
+
+Frames come at tens of thousands a second, and a switch of threads for each would cost more than all else: so who
+waits for a frame reads the sockets itself. Only when nobody has received for a while (a handler takes its time), or
+always under asyncio, the thread `framewire-lease` answers what senders ask.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import Any, Protocol
+
+import zmq
+
+_AWAY = 0.005  # seconds without a receiving thread, after which ours steps in
+_FOREVER = 3600.0
+
+
+class Kept(Protocol):
+    """A connection. All of this is for the one who drives: nobody else is then at its sockets."""
+
+    @property
+    def sockets(self) -> list[Any]:
+        """What becomes readable when there is something to do."""
+
+    def pump(self) -> None:
+        """Send and read all that there is."""
+
+    def flush(self) -> None:
+        """Send what waits."""
+
+    def tend(self, now: float) -> float:
+        """Look after the connection. Returns when to call it again."""
+
+
+class Keeper:
+    """A lock around the sockets of a receiver, and the thread that holds it when nobody else does."""
+
+    def __init__(self, always: bool = False) -> None:
+        """always: the thread drives all the time, but for the opening."""
+        self.always = always
+        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # readable: the driver has something to send
+        self.driver = 0  # the thread that drives, if it is not ours
+        self._kept: list[Kept] = []
+        self._lock = threading.Lock()
+        self._wanted = 0  # threads that wait to drive
+        self._turns = 0
+        self._away = threading.Event()  # set when the driver leaves and our thread waits for that
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="framewire-lease", daemon=True)
+
+    def add(self, kept: Kept) -> None:
+        """Before start()."""
+        self._kept.append(kept)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    # Any thread
+
+    def enter(self) -> None:
+        """Drive from here on: the sockets are the caller's until leave()."""
+        if not self._lock.acquire(blocking=False):
+            self._wanted += 1
+            os.eventfd_write(self.wake, 1)
+            try:
+                self._lock.acquire()
+            finally:
+                self._wanted -= 1
+        self.driver = threading.get_ident()
+
+    def leave(self) -> None:
+        if not self.mine:
+            return
+        self._turns += 1
+        self.driver = 0
+        self._lock.release()
+        if not self._away.is_set():
+            self._away.set()
+
+    @property
+    def mine(self) -> bool:
+        """The calling thread drives."""
+        return self.driver == threading.get_ident()
+
+    def send(self, kept: Kept) -> None:
+        """What waits to be sent shall leave soon; at once, if nobody drives."""
+        if self.mine:
+            kept.flush()
+        elif self._lock.acquire(blocking=False):
+            try:
+                kept.flush()
+            finally:
+                self._lock.release()
+        elif not self._closing:  # else who closes sends it
+            os.eventfd_write(self.wake, 1)
+
+    def clear(self) -> None:
+        """The driver has seen `wake`."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.wake)
+
+    def stop(self) -> None:
+        """End the thread; the caller drives for good."""
+        if self._closing:
+            return
+        self._closing = True
+        os.eventfd_write(self.wake, 1)
+        self._away.set()
+        if self._thread is threading.current_thread():
+            return  # the garbage collector ran on it
+        if self._thread.ident is not None:
+            self._thread.join()
+        if not self.mine:
+            self.enter()
+
+    def close(self) -> None:
+        """After stop()."""
+        os.close(self.wake)
+
+    # The thread
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                if self._is_away() and self._lock.acquire(blocking=False):
+                    try:
+                        self._drive()
+                    finally:
+                        self._lock.release()
+        except zmq.ZMQError:
+            if not self._closing:
+                raise
+
+    def _is_away(self) -> bool:
+        """Wait until nobody has received for a while; false: look again."""
+        if self.always:
+            return True
+        turns = self._turns
+        if self.driver:
+            self._away.clear()
+            if self.driver:
+                self._away.wait()
+        time.sleep(_AWAY)
+        return turns == self._turns and not self.driver and not self._wanted
+
+    def _drive(self) -> None:
+        while not self._closing and not self._wanted:
+            self.clear()
+            for kept in self._kept:
+                kept.pump()
+            now = time.monotonic()
+            wait = min([kept.tend(now) for kept in self._kept], default=now + _FOREVER) - now
+            watched = [(thing, zmq.POLLIN) for kept in self._kept for thing in kept.sockets]
+            zmq.zmq_poll([*watched, (self.wake, zmq.POLLIN)], max(0, int(wait * 1000) + 1))

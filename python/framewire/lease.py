@@ -1,0 +1,279 @@
+"""The worker's side of leased delivery: each frame that comes is a duty to answer it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import zmq
+
+from .errors import BadMessage, Closed, Error
+from .fields import cut
+from .frame import Frame
+from .header import ERROR_MAX, Array, Header
+from .leased import HELD_MAX, Credit, Held, Hello
+from .log import say
+from .session import Key, Session
+from .transport import FOREVER, Options
+from .url import Url
+from .values import pack_result
+
+CREDIT_MAX = 64
+_PROGRESS_AT_LEAST = 10  # times within a deadline
+_PROGRESS_EVERY = 1.0  # seconds, if the deadline is longer
+_STUCK = 2.0  # seconds of waiting for a frame while all credit is used up, until it is said
+
+
+class LeasedWorker(Session):
+    """Frames of a leased URL, and their owner. A frame is `started` when it is handed over."""
+
+    wants_answers = True
+
+    def __init__(self, url: Url, options: Options) -> None:
+        self._credit = min(options.credit, CREDIT_MAX)
+        self._waiting: dict[Key, Frame] = {}  # came, and were not handed over; oldest first
+        self._started: dict[Key, Frame] = {}  # handed over; until their answer has left
+        self._guarded: dict[Key, Frame] = {}  # of the started: wait for `go` before they are handed over
+        self._news: deque[Frame | BadMessage] = deque()  # guarded frames that may go, and bad messages
+        self._progressed: dict[Key, float] = {}  # when it was said
+        self._hungry = False  # the user waits
+        self._stuck_since: float | None = None
+        super().__init__(url, options, "worker")
+
+    # Taking frames
+
+    def take(self, wait: bool = False) -> Frame | BadMessage | None:
+        while True:
+            event = self._next()
+            if event is not None:
+                self._hungry = False
+                return event
+            if not self._keeper.mine:
+                if self._hungry:
+                    return None
+                self._hungry = True
+                self._clear_ready()
+                continue  # what came before that was cleared is there now
+            if self._outbox:
+                self.flush()
+            # Only who owes nothing may sleep in the socket: answers from other threads would have to wait.
+            if not self._read(wait and self.up and not self._started):
+                self._hungry = True
+                return None
+
+    def _next(self) -> Frame | BadMessage | None:
+        while self._waiting or self._news:
+            with self._state:
+                if self._news:
+                    return self._news.popleft()
+                if not self._waiting:
+                    return None
+                key = next(iter(self._waiting))
+                frame = self._started[key] = self._waiting.pop(key)
+                guarded = frame.header.guarded
+                if guarded:
+                    self._guarded[key] = frame
+            self.post("start", frame.stream, key)
+            if not guarded:
+                return frame
+        return None
+
+    def has_news(self) -> bool:
+        return bool(self._waiting or self._news)
+
+    def is_busy(self) -> bool:
+        return bool(self._started)
+
+    def raise_credit(self, credit: int) -> None:
+        wanted = min(CREDIT_MAX, credit + len(self._started))
+        if credit > CREDIT_MAX:
+            raise Error(f"{self.address}: a batch of a leased stream has at most {CREDIT_MAX} frames, not {credit}")
+        if wanted > self._credit:
+            self._credit = wanted
+            if self.up:
+                self.post("credit", body=Credit(wanted))
+
+    # The driver: what the hub says
+
+    def on_message(self, stream: str, header: Header, parts: list[Any]) -> bool:
+        kind, key = header.kind, (header.epoch, header.seq)
+        if kind == "frame":
+            options = self._options
+            frame = Frame(stream, header, parts[2], self._link.url.transport, self)
+            if options.streams is not None and stream not in options.streams:
+                options.stats.unwanted += 1
+                self.post("return", stream, key)
+                return True
+            with self._state:
+                self._waiting[key] = frame
+        elif kind == "go":
+            with self._state:
+                if (cleared := self._guarded.pop(key, None)) is not None:
+                    self._news.append(cleared)
+        elif kind == "recall":
+            with self._state:
+                given = self._waiting.pop(key, None)
+                if given is None and (given := self._guarded.pop(key, None)) is not None:
+                    del self._started[key]
+            if given is not None:
+                given.open = False
+                self.post("return", stream, key)
+        else:
+            return False
+        return True
+
+    def on_bad(self, bad: BadMessage, stream: str, key: Key | None) -> None:
+        """What cannot be read is answered, so that it is not left to its deadline."""
+        if key is not None:
+            self._answer(stream, key, 1, "error", f"BadMessage: {bad}", b"\xc0")
+        with self._state:
+            self._news.append(bad)
+
+    def on_hello(self, hello: Hello) -> None:
+        with self._state:
+            held = [Held(*key, False) for key in self._waiting] + [Held(*key, True) for key in self._started]
+        hello.held = tuple(held[:HELD_MAX])
+
+    def on_welcome(self) -> None:
+        self._send([b"", Header("credit", body=Credit(self._credit)).pack()])
+
+    def on_new_run(self) -> int:
+        with self._state:
+            given_up = len(self._waiting) + len(self._started)
+            for frames in (self._waiting, self._started, self._guarded):
+                frames.clear()
+            self._news = deque(event for event in self._news if isinstance(event, BadMessage))
+            self._outbox.clear()
+        return given_up
+
+    def on_all_ended(self) -> None:
+        with self._state:
+            self._waiting.clear()
+            for key in list(self._guarded):
+                del self._started[key], self._guarded[key]
+
+    def on_sent(self, key: Key) -> None:
+        self._started.pop(key, None)
+        self._progressed.pop(key, None)
+
+    def on_idle(self, now: float) -> float:
+        """Who waits for a frame while it has as many as it may have waits in vain."""
+        if not self._hungry or len(self._started) - len(self._guarded) < self._credit:
+            self._stuck_since = None
+            return now + FOREVER
+        if self._stuck_since is None:
+            self._stuck_since = now
+        if now - self._stuck_since < _STUCK:
+            return self._stuck_since + _STUCK
+        if self._stuck_since != float("inf"):
+            self._stuck_since = float("inf")
+            say(
+                f"{self.address}: no frame comes, since {len(self._started)} are not answered, which is all the credit;"
+                " answer them, or raise credit="
+            )
+        return now + FOREVER
+
+    # Answers, from any thread
+
+    def answer(self, frame: Frame, value: Any, arrays: Mapping[str, Any]) -> None:
+        packed, described, parts = pack_result(value, arrays)
+        self._check_limits(packed, described)
+        if not self._settle(frame, "done", "", packed, described, parts):
+            raise Error(f"frame {frame.seq} of {frame.stream!r} was answered already")
+
+    def _check_limits(self, value: bytes, arrays: tuple[Array, ...]) -> None:
+        limits = self.welcome
+        if not limits.instance:
+            return
+        if len(value) > limits.value_max:
+            raise Error(f"the value has {len(value)} bytes: the sender takes at most {limits.value_max}")
+        total = len(value)
+        for array in arrays:
+            if array.nbytes > limits.array_max:
+                raise Error(f"array {array.name}: {array.nbytes} bytes: the sender takes at most {limits.array_max}")
+            total += array.nbytes
+        if total > limits.result_max:
+            raise Error(f"the result has {total} bytes with its arrays: the sender takes at most {limits.result_max}")
+
+    def acknowledge(self, frame: Frame) -> None:
+        self._settle(frame, "done", "", b"\xc0")
+
+    def fail(self, frame: Frame, text: str) -> None:
+        self._settle(frame, "error", text, b"\xc0")
+
+    def give_back(self, frame: Frame) -> None:
+        key = self._key(frame)
+        with self._state:
+            if not frame.open:
+                return
+            frame.open = False
+            given = self._started.pop(key, None)
+        if given is not None and not self.closed:
+            self.post("return", frame.stream, key)
+
+    def progress(self, frame: Frame) -> None:
+        key, now = self._key(frame), time.monotonic()
+        every = min(_PROGRESS_EVERY, self.welcome.deadline / 1e9 / _PROGRESS_AT_LEAST)
+        with self._state:
+            if not frame.open or key not in self._started or now - self._progressed.get(key, 0.0) < every:
+                return
+            self._progressed[key] = now
+        if self._options.identity.on_progress is not None:
+            self._options.identity.on_progress()
+        self.post("progress", frame.stream, key)
+
+    def count_bad(self, reason: str) -> None:
+        self._options.stats.bad[reason] += 1
+
+    def _key(self, frame: Frame) -> Key:
+        if os.getpid() != self._pid:
+            raise Error("a frame can only be answered in the process that received it")
+        return frame.header.epoch, frame.header.seq
+
+    def _settle(
+        self, frame: Frame, status: str, error: str, value: bytes, arrays: tuple[Array, ...] = (), parts: Any = ()
+    ) -> bool:
+        """False if the frame was answered already."""
+        key = self._key(frame)
+        with self._state:
+            if not frame.open:
+                return False
+            if self.closed:
+                raise Closed("the receiver is closed")
+            frame.open = False
+            if key not in self._started:
+                self._options.stats.stale += 1
+                return True
+        self._answer(frame.stream, key, frame.attempt, status, error, value, arrays, parts)
+        return True
+
+    def _answer(
+        self,
+        stream: str,
+        key: Key,
+        attempt: int,
+        status: str,
+        error: str,
+        value: bytes,
+        arrays: tuple[Array, ...] = (),
+        parts: Any = (),
+    ) -> None:
+        header = Header(
+            "result", *key, status=status, error=cut(error, ERROR_MAX), attempt=attempt, arrays=arrays,
+            worker=self._worker, instance=self._options.identity.instance,
+        )  # fmt: skip
+        # Copied here, since they may leave later: arrays are the caller's again afterwards.
+        copies = [zmq.Frame(_buffer(part), copy=True) for part in parts]
+        self._outbox.append((key, [stream.encode(), header.pack(), value, *copies]))
+        self._options.stats.results += 1
+        self._options.stats.errors += status == "error"
+        self._keeper.send(self)
+
+
+def _buffer(array: Any) -> Any:
+    """A view as bytes of what is C-contiguous."""
+    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)) if array.nbytes else b""

@@ -1,0 +1,340 @@
+"""A leased connection: one DEALER to one hub, greeted at every handshake, until its streams have ended.
+
+What is common to workers, observers and supervisors (`proto/framewire-1.md`, "Leased delivery"). Its socket belongs to
+who drives the keeper; `post` may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import msgpack
+import zmq
+
+from .errors import BadMessage
+from .fields import UINT32_MAX
+from .header import ARRAYS_MAX, Header, stream_name
+from .keeper import Keeper
+from .leased import Body, Hello, Welcome
+from .link import Link
+from .log import say
+from .message import check_message
+from .transport import BRIEFLY, FOREVER, Options, receive
+from .url import Url
+
+_PARTS_MAX = 4 + ARRAYS_MAX
+_UNANSWERED = 2.0  # seconds without a welcome, until it is said
+_BYE_WITHIN = 1.0
+_LINGER = 2.0  # seconds that a close gives to results that could not leave yet
+
+Key = tuple[int, int]  # epoch, seq
+#: What waits to be sent: the frame that it answers (None: it does not outlive the connection), and its parts.
+Word = tuple[Key | None, list[Any]]
+
+
+class Session:
+    """Subclasses say what the connection is for, by the methods on_...; the driver calls these."""
+
+    def __init__(self, url: Url, options: Options, role: str, *, quiet: bool = False) -> None:
+        self.up = False  # welcomed, and not cut off since
+        self.closed = False
+        self.welcome = Welcome(0, 0)
+        self._options = options
+        self._keeper: Keeper = options.keeper
+        self._role = role
+        self._worker = f"{socket.gethostname()}/{os.getpid()}"
+        self._pid = os.getpid()
+        self._state = threading.Lock()  # guards what both the driver and others change
+        self._outbox: deque[Word] = deque()
+        self._handshakes = 0
+        self._greeted: float | None = None  # since when an answer to hello is awaited
+        self.ended = False  # every stream that is taken has
+        self._left = False  # bye was said
+        self._bye = False  # and answered
+        self._ready = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # for who does not drive: look again
+        self._link = Link(
+            options.context, zmq.DEALER, url, keys=options.keys, setup=_set_up, follow=options.follow, quiet=quiet
+        )
+        self.sockets: list[Any] = [self._link.socket, self._link.monitor]
+        self._keeper.add(self)
+
+    @property
+    def address(self) -> str:
+        return self._link.address
+
+    @property
+    def over(self) -> bool:
+        return self.ended and not self._options.follow
+
+    @property
+    def pollables(self) -> list[Any]:
+        return [self._ready] if self._keeper.always else [*self.sockets, self._keeper.wake]
+
+    def absent(self, now: float) -> float:
+        return self._link.absent(now)
+
+    def watch(self, now: float) -> float:
+        """As Transport.watch: the thread does it, unless the caller drives."""
+        if not self._keeper.mine:
+            return now + FOREVER
+        self._keeper.clear()
+        return self.tend(now)
+
+    def _clear_ready(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._ready)
+
+    # Sending
+
+    def post(self, kind: str, stream: str = "", key: Key = (0, 0), body: Body | None = None) -> None:
+        """Say something of the connection as it is now; from any thread."""
+        if self.closed:
+            return
+        self._outbox.append((None, [stream.encode(), Header(kind, *key, body=body).pack()]))
+        self._keeper.send(self)
+
+    def flush(self) -> None:
+        """The driver: send what waits, if the hub knows us."""
+        outbox = self._outbox
+        while outbox and self.up:
+            key, parts = outbox.popleft()
+            self._send(parts)
+            if key is not None:
+                self.on_sent(key)
+        if self.ended:
+            self._leave_when_done()
+
+    def _send(self, parts: list[Any]) -> None:
+        made = self._link.socket
+        last = len(parts) - 1
+        for place, part in enumerate(parts):
+            # A socket without a high water mark takes all; zmq.Frames were copied when the answer was given.
+            made.send(part, zmq.NOBLOCK if place == last else zmq.NOBLOCK | zmq.SNDMORE, copy=type(part) is bytes)
+
+    def _say_hello(self) -> None:
+        self.up = False
+        self._greeted = time.monotonic()
+        options = self._options
+        hello = Hello(
+            options.identity.instance,
+            self._role,
+            self._worker,
+            _host(),
+            min(options.credit, UINT32_MAX),
+            supervisor=options.identity.supervisor,
+            streams=tuple(sorted(options.streams or ())),
+        )
+        for _ in range(len(self._outbox)):  # all else is said by hello: only answers to frames are still news
+            key, parts = self._outbox.popleft()
+            if key is not None:
+                self._outbox.append((key, parts))
+        self.on_hello(hello)
+        self._send([b"", Header("hello", body=hello).pack()])
+
+    # Receiving
+
+    def pump(self) -> None:
+        """The driver: send and read all that there is."""
+        self.flush()
+        while self._read():
+            pass
+        if self._keeper.always and (self.over or self.has_news()):
+            os.eventfd_write(self._ready, 1)
+
+    def _read(self, wait: bool = False) -> bool:
+        """Read one message; false: there is none. With `wait`, look for up to BRIEFLY ms."""
+        try:
+            parts = receive(self._link.socket, 0 if wait else zmq.NOBLOCK, _PARTS_MAX)
+        except zmq.Again:
+            return False
+        try:
+            stream, header = check_message(parts)
+            if header.place:
+                raise BadMessage("parts", "a frame in shared memory, where there are only payloads")
+        except BadMessage as bad:
+            self.on_bad(bad, *_frame_of(parts))
+            return True
+        kind = header.kind
+        if kind == "welcome":
+            self._on_welcome(header.body)
+        elif kind == "who":
+            self._say_hello()
+        elif kind == "end":
+            self._on_end(header)
+        elif kind == "bye":
+            self._bye = True
+        elif not self.on_message(stream, header, parts):
+            self._options.stats.unknown += 1
+        return True
+
+    def _on_welcome(self, body: Any) -> None:
+        if body.instance != self._options.identity.instance:
+            self._options.stats.unknown += 1
+            return
+        former, self.welcome = self.welcome, body
+        if former.sender not in (0, body.sender):
+            given_up = self.on_new_run()
+            if not self.ended:
+                what = f"; frames of the former one that are given up: {given_up}" if given_up else ""
+                self._link.say(f"the sender at {self.address} was started anew; going on with its new run{what}")
+        self._greeted = None
+        self.up = True
+        self._left = self._bye = False
+        self._set_ended(body.streams)
+        if not self.ended:
+            self.on_welcome()
+        elif former.sender == 0 and self._options.streams and not self.closed:
+            names = ", ".join(sorted(self._options.streams))
+            self._link.say(f"the sender at {self.address} has no stream {names}, or it has ended")
+        self.flush()
+
+    def _on_end(self, header: Header) -> None:
+        self.on_lost(header.lost)
+        self._set_ended(header.streams)
+
+    def _set_ended(self, streams: tuple[str, ...]) -> None:
+        wanted = self._options.streams
+        self.ended = not any(wanted is None or stream in wanted for stream in streams)
+        self._link.ended = self.ended
+        if self.ended:
+            self.on_all_ended()
+            self._leave_when_done()
+
+    def _leave_when_done(self) -> None:
+        """The driver: after the end, once nothing more is to be said, say bye: the hub waits for it."""
+        if self.ended and self.up and not self._left and not self._outbox and not self.is_busy():
+            self._left = True
+            self._send([b"", Header("bye").pack()])
+
+    # Looking after the connection
+
+    def tend(self, now: float) -> float:
+        """The driver: as Transport.watch."""
+        link = self._link
+        remade = link.remade
+        then = link.watch(now)
+        if link.remade != remade:
+            self.sockets = [link.socket, link.monitor]
+        if not link.peers:
+            self.up = False
+            self._greeted = None
+        if link.handshakes != self._handshakes:
+            self._handshakes = link.handshakes
+            if link.peers:
+                self._say_hello()
+        if self._greeted is not None and now - self._greeted >= _UNANSWERED:
+            self._greeted = None
+            self._link.say(f"{self.address} does not answer; is it a Framewire sender's?")
+        if self._greeted is not None:
+            then = min(then, self._greeted + _UNANSWERED)
+        return min(then, self.on_idle(now))
+
+    # The end
+
+    def close(self) -> None:
+        """Give back what is not answered, say bye, and wait a moment until all that was said has come there.
+
+        After the keeper was stopped.
+        """
+        self.closed = True
+        self._take_leave()
+        self.up = False
+        self._link.close()
+        os.close(self._ready)
+
+    def _take_leave(self) -> None:
+        link = self._link
+        now = time.monotonic()
+        self.tend(now)
+        self.flush()
+        deadline = now + (_BYE_WITHIN if self.up else _LINGER)
+        while now < deadline and not self._bye:
+            if self.up and not self._left:
+                self._left = True
+                self._send([b"", Header("bye").pack()])
+            if not self.up and (self._left or not self._answers_wait()):
+                break
+            zmq.zmq_poll([(thing, zmq.POLLIN) for thing in self.sockets], int((deadline - now) * 1000) + 1)
+            while self._read():
+                pass
+            now = time.monotonic()
+            self.tend(now)
+        if self._answers_wait():
+            say(f"results are lost: the sender at {link.address} is gone")
+
+    def _answers_wait(self) -> bool:
+        return any(key is not None for key, _ in self._outbox)
+
+    # What subclasses do
+
+    def has_news(self) -> bool:
+        """There is something to take."""
+        return False
+
+    def is_busy(self) -> bool:
+        """Something may still have to be said."""
+        return False
+
+    def on_hello(self, hello: Hello) -> None:
+        """Add to what is said of this side."""
+
+    def on_welcome(self) -> None:
+        """The hub knows us, and has streams for us."""
+
+    def on_new_run(self) -> int:
+        """The hub was started anew: forget what the former one sent. Returns how many frames that concerns."""
+        return 0
+
+    def on_message(self, stream: str, header: Header, parts: list[Any]) -> bool:
+        """A message that is not about the connection. False: it is not for us."""
+        return False
+
+    def on_bad(self, bad: BadMessage, stream: str, key: Key | None) -> None:
+        """A message that breaks the format; if it was meant as a frame, its stream and key as far as they are known."""
+        self._options.stats.bad[bad.reason] += 1
+
+    def on_lost(self, lost: int) -> None:
+        """So many were dropped for us, in all."""
+
+    def on_sent(self, key: Key) -> None:
+        """The answer to this frame has left."""
+
+    def on_all_ended(self) -> None:
+        """No more frames will come."""
+
+    def on_idle(self, now: float) -> float:
+        """Returns when to call it again."""
+        return now + FOREVER
+
+
+def _set_up(made: zmq.Socket[bytes]) -> None:
+    made.sndhwm = 0  # what is said is bounded by the frames that the hub gives out
+    made.rcvhwm = 0  # and what is heard by the credit that it was given
+    made.rcvtimeo = BRIEFLY
+
+
+def _host() -> str:
+    """The same on all processes of a machine, and on no other: random at boot (Linux, random(4))."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _frame_of(parts: list[Any]) -> tuple[str, Key | None]:
+    """The stream and key of what was meant as a frame, as far as they can be read."""
+    try:
+        stream = stream_name(bytes(parts[0]))
+        fields = msgpack.unpackb(bytes(parts[1]))
+        epoch, seq = fields["epoch"], fields["seq"]
+        known = fields["kind"] == "frame" and type(epoch) is type(seq) is int and epoch >= 0 <= seq
+    except (ValueError, TypeError, LookupError, RecursionError, msgpack.UnpackException, BadMessage):
+        return "", None
+    return (stream, (epoch, seq)) if known else ("", None)
