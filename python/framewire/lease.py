@@ -276,4 +276,4 @@ class LeasedWorker(Session):
 
 def _buffer(array: Any) -> Any:
     """A view as bytes of what is C-contiguous."""
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)) if array.nbytes else b""
+    return np.asarray(array).reshape(-1).view(np.uint8).data if array.nbytes else b""

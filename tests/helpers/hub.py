@@ -82,8 +82,11 @@ class Hub:
     # What it says
 
     def say(self, kind: str, *, stream: str = "", peer: bytes = b"", payload: bytes | None = None, **keys: Any) -> None:
-        parts = [peer or self.peer, stream.encode(), msgpack.packb({"v": 1, "kind": kind, **keys})]
-        self._out.put(parts if payload is None else [*parts, payload])
+        self.say_parts(kind, stream, keys, *([] if payload is None else [payload]), peer=peer)
+
+    def say_parts(self, kind: str, stream: str, keys: Message, *payloads: bytes, peer: bytes = b"") -> None:
+        packed = msgpack.packb({"v": 1, "kind": kind, **keys})
+        self._out.put([peer or self.peer, stream.encode(), packed, *payloads])
 
     def frame(self, seq: int, *, stream: str = "cam0", epoch: int = EPOCH, pixels: Any = None, **more: Any) -> None:
         """Waits for a receiver with credit."""

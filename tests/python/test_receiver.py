@@ -457,14 +457,6 @@ def test_arguments_that_make_no_sense_are_refused(options: dict[str, Any], sente
     assert sentence in str(refused.value)
 
 
-@pytest.mark.parametrize("urls", [(), ("tcp://127.0.0.1:5555",)])
-def test_leased_urls_are_refused_for_now(urls: tuple[str, ...]) -> None:
-    with pytest.raises(framewire.Error) as refused:
-        framewire.Receiver(*urls)
-    assert "push+tcp://127.0.0.1:5555" in str(refused.value)
-    assert "pub+tcp://127.0.0.1:5555" in str(refused.value)
-
-
 def test_a_receiver_that_was_never_closed_still_delivers(sender: Sender, collector: Collector) -> None:
     sender.frame(0)
     sender.end()

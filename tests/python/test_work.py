@@ -343,7 +343,7 @@ def test_a_sender_that_never_comes_ends_it_with_timeout(start: Start, tmp_path: 
         ("", ["--timeout", "0"], "argument --timeout: 0: more than 0 is wanted"),
         ("", ["--color"], "unrecognized arguments: --color"),
         ("", ["other.py"], "one HANDLER is wanted, like measure.py; here are 2"),
-        ("", ["--from", "tcp://cam:5555"], "say push+tcp://cam:5555 (each frame to one worker) or pub+tcp://cam:5555"),
+        ("", ["--from", "tcp://cam:5555?bind"], "a receiver of a leased stream connects, and its sender listens"),
         ("", ["--from", "push+tcp://cam"], "push+tcp://cam: a port is missing"),
         ("", ["--results", "pub+tcp://cam:1"], "results go to one collector"),
     ],

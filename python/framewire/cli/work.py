@@ -41,7 +41,8 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("arguments", nargs="*", metavar="HANDLER", help=argparse.SUPPRESS)
     add("--from", dest="urls", action="append", default=[], metavar="URL",
-        help="where frames come from: push+tcp://HOST:PORT, push+ipc:///PATH or pub+...; may be repeated")  # fmt: skip
+        help="where frames come from: tcp://HOST:PORT or ipc:///PATH (leased), push+... or pub+...;"
+        " may be repeated (default tcp://127.0.0.1:5555)")  # fmt: skip
     add("--results", metavar="URL", help="where results go: the sender's --collect, like tcp://HOST:PORT")
     add("--processes", type=count, default=1, metavar="N", help="how many worker processes (default 1)")
     add("--credit", type=count, default=2, metavar="N", help="frames that a worker may hold, at each URL (default 2)")
