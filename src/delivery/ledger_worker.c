@@ -1,0 +1,289 @@
+#include "delivery/ledger_inside.h"
+
+FW_LG_LIST(bucket, workers, in_bucket)
+FW_LG_LIST(wait, workers, in_wait)
+
+/* ---- Where a worker stands ---- */
+
+/* One that lost leases gets no more until it has answered for them: it hangs, or its link is full of them. */
+static bool can_take(const fw_ledger *self, uint32_t worker) {
+    const fw_lg_worker *it = &self->workers[worker];
+    if (it->being != FW_LG_HERE || !it->credited || it->observer || it->lost > 0 || it->guarded > 0)
+        return false;
+    return it->unfinished < it->credit;
+}
+
+static uint8_t bucket_of(fw_ledger *self, uint32_t worker) {
+    bool can = can_take(self, worker);
+    if (worker == self->reserved) {
+        /* Kept for a suspect until it has nothing else. */
+        if (can && self->workers[worker].unfinished > 0)
+            return FW_LG_NO_BUCKET;
+        self->reserved = NONE;
+    }
+    return can ? (uint8_t)self->workers[worker].unfinished : FW_LG_NO_BUCKET;
+}
+
+static uint8_t wait_of(const fw_lg_worker *it) {
+    if (it->being == FW_LG_AWAY)
+        return FW_LG_HELLO;
+    if (it->being != FW_LG_HERE)
+        return FW_LG_NOTHING;
+    if (it->started == 0)
+        return it->pending > 0 ? FW_LG_START : FW_LG_NOTHING;
+    return it->waiting > 0 && it->lost == 0 ? FW_LG_BUSY : FW_LG_NOTHING;
+}
+
+void fw_lg_place(fw_ledger *self, uint32_t worker, bool fresh) {
+    fw_lg_worker *it = &self->workers[worker];
+    uint8_t bucket = bucket_of(self, worker), wait = wait_of(it);
+    if (bucket != it->bucket) {
+        if (it->bucket != FW_LG_NO_BUCKET) {
+            bucket_remove(self, &self->buckets[it->bucket], worker);
+            if (self->buckets[it->bucket].count == 0)
+                self->bucket_mask &= ~((uint64_t)1 << it->bucket);
+        }
+        if (bucket != FW_LG_NO_BUCKET) {
+            bucket_append(self, &self->buckets[bucket], worker);
+            self->bucket_mask |= (uint64_t)1 << bucket;
+        }
+        it->bucket = bucket;
+    }
+    if (wait != it->wait || fresh) {
+        if (it->wait != FW_LG_NOTHING)
+            wait_remove(self, &self->waits[it->wait], worker);
+        if (wait != FW_LG_NOTHING)
+            wait_append(self, &self->waits[wait], worker);
+        it->wait = wait;
+        it->since = self->now;
+    }
+}
+
+void fw_lg_check_worker(fw_ledger *self, uint32_t worker) {
+    fw_lg_worker *it = &self->workers[worker];
+    if (!it->used || it->being == FW_LG_HERE || it->being == FW_LG_AWAY || it->tie_count > 0)
+        return;
+    fw_map_take(&self->instances, it->instance);
+    it->used = false;
+    it->in_bucket.next = self->free_worker;
+    self->free_worker = worker;
+}
+
+/* Every change of being and of credit goes through here, so that the connected ones are counted. */
+static void set_being(fw_ledger *self, uint32_t worker, fw_lg_being being, bool credited) {
+    fw_lg_worker *it = &self->workers[worker];
+    self->totals.workers -= it->being == FW_LG_HERE && it->credited;
+    it->being = (uint8_t)being;
+    it->credited = credited && !it->observer;
+    self->totals.workers += it->being == FW_LG_HERE && it->credited;
+    fw_lg_place(self, worker, false);
+}
+
+/* ---- Coming ---- */
+
+static uint32_t add_worker(fw_ledger *self, uint64_t instance) {
+    if (self->free_worker == NONE) {
+        uint32_t room = self->worker_room;
+        if (!fw_lg_grow(self, &self->workers, &self->worker_room, sizeof *self->workers))
+            return NONE;
+        for (uint32_t i = self->worker_room; i-- > room;) {
+            self->workers[i].in_bucket.next = self->free_worker;
+            self->free_worker = i;
+        }
+    }
+    uint32_t at = self->free_worker;
+    if (fw_map_put(&self->instances, instance, (void *)((uintptr_t)at + 1)) != FW_OK) {
+        self->status = FW_NO_MEMORY;
+        return NONE;
+    }
+    fw_lg_worker *it = &self->workers[at];
+    self->free_worker = it->in_bucket.next;
+    *it = (fw_lg_worker){
+        .instance = instance,
+        .generation = it->generation + 1 != 0 ? it->generation + 1 : 1,
+        .ties = FW_LG_EMPTY,
+        .being = FW_LG_LEFT,
+        .bucket = FW_LG_NO_BUCKET,
+        .wait = FW_LG_NOTHING,
+        .used = true,
+    };
+    return at;
+}
+
+/* It has this frame, says its hello. What was on the way when the connection was lost may not have come. */
+static void agree(fw_ledger *self, uint32_t tie, bool started) {
+    const fw_lg_frame *frame = &self->frames[self->ties[tie].frame];
+    const fw_lg_tie *it = &self->ties[tie];
+    if (it->lost && frame->state == FW_LG_READY && (frame->suspicions == 0 || it->guarded))
+        fw_lg_adopt(self, tie);
+    if (started && !it->started) {
+        fw_lg_start(self, tie);
+        return;
+    }
+    if (it->started && it->guarded && frame->current == tie)
+        fw_lg_go(self, tie);
+    else if (!it->go && (it->lost || it->recalled || frame->state == FW_LG_SETTLED) && (!it->started || it->guarded))
+        fw_lg_recall(self, tie, it->moving);
+}
+
+/* It is not dead after all. */
+static void forgive(fw_ledger *self, uint32_t worker) {
+    fw_lg_worker *it = &self->workers[worker];
+    self->totals.deaths -= it->presumed_dead;
+    it->presumed_dead = false;
+    for (uint32_t at = it->ties.head; at != NONE; at = self->ties[at].of_worker.next)
+        fw_lg_pardon(self, at);
+}
+
+static void resume(fw_ledger *self, uint32_t worker, const fw_hello *hello) {
+    fw_lg_list *list = &self->workers[worker].ties;
+    for (uint32_t at = list->head; at != NONE; at = self->ties[at].of_worker.next)
+        self->ties[at].seen = false;
+    for (size_t i = 0; i < hello->held_count; i++) {
+        uint32_t frame = fw_lg_find_frame(self, hello->held[i].key);
+        uint32_t tie = frame != NONE ? fw_lg_find_tie(self, frame, worker) : NONE;
+        if (tie == NONE || !self->ties[tie].open)
+            self->totals.unknown++;
+        else if (!self->ties[tie].seen) {
+            self->ties[tie].seen = true;
+            agree(self, tie, hello->held[i].started);
+        }
+    }
+    for (uint32_t at = list->head, next; at != NONE; at = next) {
+        next = self->ties[at].of_worker.next;
+        if (!self->ties[at].open || self->ties[at].seen)
+            continue;
+        if (!self->ties[at].lost)
+            fw_lg_lose(self, at, FW_LG_LOST);
+        fw_lg_close_tie(self, at);
+    }
+}
+
+fw_worker fw_ledger_on_hello(fw_ledger *self, fw_time now, const fw_hello *hello) {
+    fw_lg_clock(self, now);
+    void *known = fw_map_get(&self->instances, hello->instance);
+    uint32_t at = known != NULL ? (uint32_t)((uintptr_t)known - 1) : add_worker(self, hello->instance);
+    if (at == NONE)
+        return 0;
+    fw_lg_worker *it = &self->workers[at];
+    forgive(self, at);
+    if (it->being == FW_LG_LEFT || it->being == FW_LG_ENDED) {
+        it->proof = false;
+        it->observer = hello->observer;
+    }
+    it->supervised = hello->supervised;
+    it->shares = false;
+    set_being(self, at, FW_LG_HERE, false);
+    resume(self, at, hello);
+    return fw_lg_handle(self, at);
+}
+
+void fw_ledger_on_credit(fw_ledger *self, fw_time now, fw_worker who, uint32_t credit) {
+    fw_lg_clock(self, now);
+    uint32_t worker = fw_lg_find_worker(self, who);
+    if (worker == NONE) {
+        self->totals.unknown++;
+        return;
+    }
+    fw_lg_worker *it = &self->workers[worker];
+    it->credit = credit < self->options.credit ? credit : self->options.credit;
+    set_being(self, worker, (fw_lg_being)it->being, true);
+}
+
+void fw_ledger_on_door(fw_ledger *self, fw_time now, fw_worker who, bool shares, bool proof) {
+    fw_lg_clock(self, now);
+    uint32_t worker = fw_lg_find_worker(self, who);
+    if (worker == NONE) {
+        self->totals.unknown++;
+        return;
+    }
+    self->workers[worker].shares = shares;
+    self->workers[worker].proof = proof;
+}
+
+/* ---- Going ---- */
+
+void fw_ledger_on_bye(fw_ledger *self, fw_time now, fw_worker who) {
+    fw_lg_clock(self, now);
+    uint32_t worker = fw_lg_find_worker(self, who);
+    if (worker == NONE) {
+        self->totals.unknown++;
+        return;
+    }
+    fw_lg_worker *it = &self->workers[worker];
+    if (it->being == FW_LG_LEFT || it->being == FW_LG_ENDED)
+        return;
+    forgive(self, worker);
+    set_being(self, worker, FW_LG_LEFT, false);
+    for (uint32_t at = it->ties.head, next; at != NONE; at = next) {
+        next = self->ties[at].of_worker.next;
+        if (!self->ties[at].open)
+            continue;
+        if (!self->ties[at].lost)
+            fw_lg_lose(self, at, FW_LG_RETURNED);
+        fw_lg_close_tie(self, at);
+    }
+    fw_lg_check_worker(self, worker);
+}
+
+void fw_lg_silent(fw_ledger *self, uint32_t worker) {
+    fw_lg_worker *it = &self->workers[worker];
+    set_being(self, worker, FW_LG_SILENT, false);
+    if (!it->proof && !it->supervised) {
+        it->presumed_dead = true;
+        self->totals.deaths++;
+        fw_lg_judge(self, worker, true);
+    } else
+        for (uint32_t at = it->ties.head, next; at != NONE; at = next) {
+            next = self->ties[at].of_worker.next;
+            if (self->ties[at].open && !self->ties[at].lost)
+                fw_lg_lose(self, at, FW_LG_LOST);
+        }
+    fw_lg_check_worker(self, worker);
+}
+
+static void ended(fw_ledger *self, uint32_t worker) {
+    fw_lg_worker *it = &self->workers[worker];
+    fw_worker handle = fw_lg_handle(self, worker);
+    bool left = it->being == FW_LG_LEFT;
+    if (it->being == FW_LG_ENDED)
+        return;
+    set_being(self, worker, FW_LG_ENDED, false);
+    uint32_t blamed = NONE;
+    if (!left) {
+        self->totals.deaths += !it->presumed_dead;
+        it->presumed_dead = false;
+        for (uint32_t at = it->ties.head; at != NONE; at = self->ties[at].of_worker.next)
+            self->ties[at].presumed = false;
+        blamed = fw_lg_judge(self, worker, false);
+    }
+    fw_action died = { .kind = FW_ACTION_DIED, .worker = handle, .blamed = blamed != NONE };
+    if (blamed != NONE) {
+        died.stream = self->frames[blamed].stream;
+        died.key = fw_lg_key(self, blamed);
+    }
+    if (!left)
+        fw_lg_act(self, &died);
+    for (uint32_t at = it->ties.head, next; at != NONE; at = next) {
+        next = self->ties[at].of_worker.next;
+        /* Either may be the last that needs the tie. */
+        bool open = self->ties[at].open;
+        fw_lg_unhold(self, at, self->ties[at].holds);
+        if (open)
+            fw_lg_close_tie(self, at);
+    }
+    fw_lg_check_worker(self, worker);
+}
+
+void fw_ledger_on_gone(fw_ledger *self, fw_time now, fw_worker who, fw_gone gone) {
+    fw_lg_clock(self, now);
+    uint32_t worker = fw_lg_find_worker(self, who);
+    if (worker == NONE) {
+        self->totals.unknown++;
+        return;
+    }
+    if (gone == FW_GONE_PROCESS)
+        ended(self, worker);
+    else if (self->workers[worker].being == FW_LG_HERE)
+        set_being(self, worker, FW_LG_AWAY, false);
+}
