@@ -269,3 +269,20 @@ bool fw_ledger_look(const fw_ledger *self, fw_worker worker, fw_ledger_worker *l
     };
     return true;
 }
+
+bool fw_ledger_look_frame(const fw_ledger *self, fw_key key, fw_ledger_frame *look) {
+    uint32_t at = fw_lg_find_frame(self, key);
+    *look = (fw_ledger_frame){ 0 };
+    if (at == NONE)
+        return false;
+    const fw_lg_frame *it = &self->frames[at];
+    *look = (fw_ledger_frame){
+        .state = it->state,
+        .worker = it->current != NONE ? fw_lg_handle(self, self->ties[it->current].worker) : 0,
+        .attempts = it->attempts,
+        .proven = it->proven,
+        .holders = it->holders,
+        .suspect = it->suspicions > 0,
+    };
+    return true;
+}

@@ -102,25 +102,34 @@ typedef struct fw_held {
     bool started;
 } fw_held;
 
+typedef struct fw_slot_ref {
+    uint32_t slot;
+    uint64_t gen;
+} fw_slot_ref;
+
+/* What was on the way when a connection was lost may not have come: so a hello says what there is. A frame that the
+ * instance does not have is READY again, unblamed; a `start` is made up for; `go` and `recall` are said once more; a hold
+ * that it does not name is released. All of it none at the first hello. */
 typedef struct fw_hello {
     uint64_t instance;   /* random, one a receiver */
     bool observer;       /* gets no leases, only holds */
     bool supervised;     /* a supervisor will tell of its death */
-    const fw_held *held; /* every frame that it has and has not answered; none at its first hello. After a lost
-                          * connection this puts right what was lost with it: a frame that never came is READY again, a
-                          * `start` is made up for, and a `go` or `recall` is said once more. */
+    const fw_held *held; /* every frame that it has and has not answered */
     size_t held_count;
+    const fw_slot_ref *reads; /* every slot that it may read, as often as it holds it */
+    size_t read_count;
 } fw_hello;
 
-/* A receiver says who it is, at every handshake. One that comes back in the grace time, or at any time later, goes on:
- * what was counted as its death is taken back. 0: no memory. */
+/* A receiver says who it is, at every handshake: once all that its last connection brought has been told (only results
+ * may still come late). One that comes back, in the grace time or later, goes on: what was counted as its death is taken
+ * back. It gets nothing before its next credit. 0: no memory. */
 fw_worker fw_ledger_on_hello(fw_ledger *self, fw_time now, const fw_hello *hello);
 
-/* How many frames it may have; capped. No frame goes to a worker before its first credit; 0 stops it again. */
+/* How many frames it may have; capped. None goes to a worker before its first credit after a hello; 0 stops it again. */
 void fw_ledger_on_credit(fw_ledger *self, fw_time now, fw_worker worker, uint32_t credit);
 
-/* It maps the memory: from now on each lease of a frame with a slot is a hold as well. And its death will be proven
- * (its pidfd is here), as with a supervisor; `proof` false: not any more. */
+/* It maps the memory: from now on each lease of a frame with a slot is a hold as well, until its next hello. And its
+ * death will be proven (its pidfd is here), as with a supervisor; `proof` false: not any more. */
 void fw_ledger_on_door(fw_ledger *self, fw_time now, fw_worker worker, bool shares, bool proof);
 
 typedef enum fw_gone {
@@ -146,7 +155,7 @@ void fw_ledger_on_progress(fw_ledger *self, fw_time now, fw_worker worker, fw_ke
 typedef enum fw_reception {
     FW_ACCEPTED,  /* the first result of an open frame */
     FW_DUPLICATE, /* the frame is settled already */
-    FW_UNKNOWN    /* no such frame, or it was never leased to this instance */
+    FW_UNKNOWN    /* no such frame, no such worker, or it was never leased to this instance */
 } fw_reception;
 
 /* What fw_ledger_on_result() will say: ask, write the result, then tell. Changes and counts nothing. */
@@ -252,5 +261,15 @@ typedef struct fw_ledger_worker {
 
 /* false: it is forgotten. */
 bool fw_ledger_look(const fw_ledger *self, fw_worker worker, fw_ledger_worker *look);
+
+typedef struct fw_ledger_frame {
+    enum { FW_FRAME_READY, FW_FRAME_LEASED, FW_FRAME_STARTED, FW_FRAME_SETTLED } state;
+    fw_worker worker; /* of the lease that counts; 0: none */
+    uint32_t attempts, proven, holders;
+    bool suspect;
+} fw_ledger_frame;
+
+/* false: it was never there, or is settled and forgotten. */
+bool fw_ledger_look_frame(const fw_ledger *self, fw_key key, fw_ledger_frame *look);
 
 #endif

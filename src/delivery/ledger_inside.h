@@ -71,7 +71,8 @@ typedef struct fw_lg_tie {
     bool counted;          /* in the frame's attempts */
     bool blamed, charged;  /* in the frame's suspicions; and in proven */
     bool presumed;         /* that is taken back if the instance says hello */
-    bool seen;             /* the hello at hand names it */
+    bool seen;             /* the hello at hand names it, */
+    uint32_t reads;        /* and so many holds of it */
 } fw_lg_tie;
 
 typedef enum fw_lg_being {

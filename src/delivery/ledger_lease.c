@@ -162,9 +162,12 @@ static uint32_t find_open(fw_ledger *self, fw_time now, fw_worker who, fw_key ke
 
 void fw_lg_start(fw_ledger *self, uint32_t tie) {
     fw_lg_tie *it = &self->ties[tie];
-    if (it->started)
-        return;
     uint32_t frame = it->frame;
+    if (it->started) {
+        if (it->guarded && self->frames[frame].current == tie)
+            fw_lg_go(self, tie);
+        return;
+    }
     fw_lg_uncount(self, tie);
     it->started = true;
     it->recalled = it->moving = false;
@@ -195,7 +198,8 @@ void fw_ledger_on_progress(fw_ledger *self, fw_time now, fw_worker worker, fw_ke
     uint32_t tie = find_open(self, now, worker, key);
     if (tie == NONE)
         return;
-    fw_lg_start(self, tie); /* where its `start` was lost */
+    if (!self->ties[tie].started) /* its `start` was lost */
+        fw_lg_start(self, tie);
     if (!self->ties[tie].lost)
         fw_lg_set_deadline(self, tie);
     else if (self->frames[self->ties[tie].frame].state == FW_LG_READY)
@@ -224,10 +228,11 @@ static fw_reception receive(const fw_ledger *self, fw_worker who, fw_key key, ui
         return past ? FW_DUPLICATE : FW_UNKNOWN;
     }
     uint32_t tie = fw_lg_find_tie(self, frame, worker);
-    if (tie == NONE || !self->ties[tie].ever)
-        return FW_UNKNOWN;
-    *tie_p = tie;
-    return self->frames[frame].state == FW_LG_SETTLED ? FW_DUPLICATE : FW_ACCEPTED;
+    if (tie != NONE && self->ties[tie].ever)
+        *tie_p = tie;
+    if (self->frames[frame].state == FW_LG_SETTLED)
+        return FW_DUPLICATE;
+    return *tie_p != NONE ? FW_ACCEPTED : FW_UNKNOWN;
 }
 
 fw_reception fw_ledger_would_accept(const fw_ledger *self, fw_worker worker, fw_key key) {

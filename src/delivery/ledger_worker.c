@@ -137,8 +137,10 @@ static void forgive(fw_ledger *self, uint32_t worker) {
 
 static void resume(fw_ledger *self, uint32_t worker, const fw_hello *hello) {
     fw_lg_list *list = &self->workers[worker].ties;
-    for (uint32_t at = list->head; at != NONE; at = self->ties[at].of_worker.next)
+    for (uint32_t at = list->head; at != NONE; at = self->ties[at].of_worker.next) {
         self->ties[at].seen = false;
+        self->ties[at].reads = 0;
+    }
     for (size_t i = 0; i < hello->held_count; i++) {
         uint32_t frame = fw_lg_find_frame(self, hello->held[i].key);
         uint32_t tie = frame != NONE ? fw_lg_find_tie(self, frame, worker) : NONE;
@@ -149,13 +151,24 @@ static void resume(fw_ledger *self, uint32_t worker, const fw_hello *hello) {
             agree(self, tie, hello->held[i].started);
         }
     }
+    for (size_t i = 0; i < hello->read_count; i++) {
+        uint32_t slot = hello->reads[i].slot;
+        uint32_t frame = slot < self->slot_room ? self->slots[slot] : NONE;
+        if (frame == NONE || self->frames[frame].gen != hello->reads[i].gen)
+            continue;
+        uint32_t tie = fw_lg_find_tie(self, frame, worker);
+        if (tie != NONE && self->ties[tie].reads < self->ties[tie].holds)
+            self->ties[tie].reads++;
+    }
     for (uint32_t at = list->head, next; at != NONE; at = next) {
         next = self->ties[at].of_worker.next;
-        if (!self->ties[at].open || self->ties[at].seen)
-            continue;
-        if (!self->ties[at].lost)
+        fw_lg_tie *it = &self->ties[at];
+        bool gone = it->open && !it->seen;
+        if (gone && !it->lost)
             fw_lg_lose(self, at, FW_LG_LOST);
-        fw_lg_close_tie(self, at);
+        fw_lg_unhold(self, at, it->holds - it->reads);
+        if (gone)
+            fw_lg_close_tie(self, at);
     }
 }
 
