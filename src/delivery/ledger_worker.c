@@ -114,7 +114,8 @@ static uint32_t add_worker(fw_ledger *self, uint64_t instance) {
 static void agree(fw_ledger *self, uint32_t tie, bool started) {
     const fw_lg_frame *frame = &self->frames[self->ties[tie].frame];
     const fw_lg_tie *it = &self->ties[tie];
-    if (it->lost && frame->state == FW_LG_READY && (frame->suspicions == 0 || it->guarded))
+    /* One that missed its deadline here is not taken back on the word of a connection. */
+    if (it->lost && !it->blamed && frame->state == FW_LG_READY && (frame->suspicions == 0 || it->guarded))
         fw_lg_adopt(self, tie);
     if (started && !it->started) {
         fw_lg_start(self, tie);
@@ -122,7 +123,8 @@ static void agree(fw_ledger *self, uint32_t tie, bool started) {
     }
     if (it->started && it->guarded && frame->current == tie)
         fw_lg_go(self, tie);
-    else if (!it->go && (it->lost || it->recalled || frame->state == FW_LG_SETTLED) && (!it->started || it->guarded))
+    /* A suspect's `go` may be what was lost: it waits for that or for a recall. */
+    else if ((it->lost || it->recalled || frame->state == FW_LG_SETTLED) && (!it->started || it->guarded))
         fw_lg_recall(self, tie, it->moving);
 }
 
@@ -146,7 +148,7 @@ static void resume(fw_ledger *self, uint32_t worker, const fw_hello *hello) {
         uint32_t tie = frame != NONE ? fw_lg_find_tie(self, frame, worker) : NONE;
         if (tie == NONE || !self->ties[tie].open)
             self->totals.unknown++;
-        else if (!self->ties[tie].seen) {
+        else {
             self->ties[tie].seen = true;
             agree(self, tie, hello->held[i].started);
         }

@@ -1,0 +1,176 @@
+/* A simulator for the ledger: a world of workers and links with faults, a book that keeps account in the plainest way, and
+ * checks of the one against the other after every step.
+ *
+ *   main.c    episodes, their seeds, replay and shrinking        book.c   what the ledger was told, and what it must do
+ *   world.c   processes, links, frames and what goes wrong       check.c  what must hold after every step
+ *
+ * A step is made from one 64-bit number, so that an episode is a list of numbers: it replays from its seed, and shrinks by
+ * leaving numbers out.
+ */
+#ifndef FW_TESTS_SIM_H
+#define FW_TESTS_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "delivery/ledger.h"
+
+#define FRAMES  128 /* records of frames; a frame's is its serial number modulo this */
+#define PROCS   40
+#define STREAMS 4
+#define HAS_MAX 160
+#define LINK    512
+
+/* ---- The book: what a hub knows ---- */
+
+/* One frame and one process. */
+typedef struct pair {
+    bool tied, ever, open, started, guarded, recalled;
+    bool go, missed; /* told to run; and its deadline passed */
+    uint8_t holds, pins;
+    fw_time sign; /* its start, or latest progress */
+} pair;
+
+typedef enum fate { GOOD, KILLS, HANGS } fate;
+
+typedef struct frame {
+    uint64_t serial; /* 0: no frame */
+    uint64_t seq, gen, size;
+    uint32_t stream, slot;
+    fate fate;
+    bool settled, let_go;
+    uint32_t open, holders, pinners, watchers;
+    uint32_t proven;  /* at most so many proven attempts, of pairs that are not kept any more */
+    uint32_t certain; /* at least so many */
+} frame;
+
+typedef struct told {
+    fw_worker handle;
+    bool here, away, silent, presumed, left, ended;
+    bool credited, shares, proof, supervised, observer;
+    uint32_t credit, unfinished, started, guarded, ties, holders, pinned;
+    fw_time away_since, active;
+    unsigned connection;
+} told;
+
+/* ---- The world: what there is ---- */
+
+typedef enum kind {
+    M_HELLO,
+    M_CREDIT,
+    M_DOOR,
+    M_START,
+    M_PROGRESS,
+    M_RESULT,
+    M_RETURN,
+    M_RELEASE,
+    M_BYE,
+    M_GONE,
+    M_PROOF, /* what the hub finds out by itself, in its place among the messages */
+    M_LEASE,
+    M_GO,
+    M_RECALL
+} kind;
+
+typedef struct message {
+    uint8_t kind;
+    bool guarded, hold, copy, flag;
+    uint32_t stream, slot, credit;
+    uint64_t serial, seq, gen;
+} message;
+
+typedef struct link {
+    message at[LINK];
+    uint32_t head, count;
+} link;
+
+typedef struct having {
+    uint64_t serial, seq, gen;
+    uint32_t stream, slot;
+    bool guarded, hold, copy;
+    enum { QUEUED, ASKING, RUNNING } phase;
+} having;
+
+typedef struct proc {
+    bool used, alive, stopped, hung, linked, quitting, child, told_end;
+    bool shares, supervised, observer, attentive;
+    uint64_t instance;
+    uint32_t credit, batch;
+    unsigned connection;
+    having has[HAS_MAX];
+    fw_slot_ref views[HAS_MAX];
+    uint32_t has_count, view_count;
+    fw_held said[HAS_MAX]; /* in the hello that is on its way */
+    fw_slot_ref said_reads[2 * HAS_MAX];
+    uint32_t said_count, said_read_count;
+    link up, down;
+    told told;
+} proc;
+
+typedef struct world {
+    fw_ledger *ledger;
+    fw_ledger_options options;
+    fw_time now;
+    uint64_t random;
+    uint64_t serial, instances, gens;
+    frame frames[FRAMES];
+    pair pairs[FRAMES][PROCS];
+    proc procs[PROCS];
+    uint32_t proc_count, proc_limit;
+    uint32_t stream_count;
+    uint64_t epochs[STREAMS], next_seq[STREAMS];
+    uint64_t serials[STREAMS][FRAMES]; /* by seq, modulo */
+    bool ended[STREAMS], end_said[STREAMS], drops[STREAMS];
+    fw_account account[STREAMS]; /* captured, done, errors, dead, dropped, duplicates, in_flight */
+    uint64_t oldest[STREAMS];    /* that was ready at the last lease, and how many were given since it is */
+    uint32_t passed[STREAMS];
+    uint64_t owner[FRAMES]; /* of slots: serial, 0 none */
+    uint64_t unknown, stale, died, pinned, watched;
+    uint64_t memory_used;
+    bool calm;       /* no faults any more */
+    uint32_t faults; /* how many in 1024 steps */
+    uint32_t poison; /* how many in 1024 frames */
+    uint64_t steps;
+    bool trace;
+    char failure[256]; /* "": none */
+} world;
+
+/* main.c */
+uint64_t mix(uint64_t number);
+uint32_t roll(world *w, uint32_t sides);
+void failed(world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void note(world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* world.c */
+void world_open(world *w, uint64_t seed, uint32_t workers);
+void world_close(world *w);
+void world_step(world *w, uint64_t number);
+/* No faults from here on, and one worker at least that takes what comes. true: all is settled. */
+void world_calm(world *w);
+bool world_is_done(const world *w);
+/* An action reaches the world. */
+void world_act(world *w, const fw_action *action, proc *p, frame *f);
+/* Does a living process read this memory, or may it come to? */
+bool world_reads(const world *w, uint32_t slot, uint64_t gen);
+
+/* book.c */
+frame *book_find(world *w, uint64_t serial);
+bool book_capture(world *w, uint32_t stream, uint64_t size, fate fate);
+void book_drop(world *w, uint32_t stream, bool oldest);
+void book_end(world *w, uint32_t stream);
+void book_tell(world *w, proc *p, const message *m);
+bool book_watch(world *w, proc *observer, frame *f);
+void book_forget(world *w, proc *p);
+bool book_proven(const world *w, const pair *it, const told *t);
+/* Take every action. */
+void book_settle(world *w);
+
+/* check.c */
+void check_lease(world *w, const fw_action *action, proc *p, frame *f);
+void check_step(world *w);
+void check_all(world *w);
+bool can_take(const world *w, const proc *p);
+/* What there is, for who reads a replay. */
+void check_print(const world *w);
+
+#endif
