@@ -279,7 +279,7 @@ static void work(world *w, proc *p) {
 static void act(world *w, proc *p) {
     if (!p->alive || p->stopped || p->hung || !p->linked)
         return;
-    if (p->view_count > 0 && roll(w, p->observer ? 4 : 8) == 0) {
+    if (p->view_count > 0 && roll(w, 3) == 0) {
         fw_slot_ref view = p->views[roll(w, p->view_count)];
         for (uint32_t i = 0; i < p->view_count; i++)
             if (p->views[i].slot == view.slot && p->views[i].gen == view.gen) {
@@ -402,12 +402,14 @@ static void capture(world *w) {
 }
 
 static void mend(world *w, proc *p) {
-    if (p->alive && !p->linked && roll(w, 8) == 0)
+    if (p->stopped && roll(w, 32) == 0)
+        p->stopped = false;
+    if (p->alive && !p->linked && !p->stopped && roll(w, 4) == 0)
         connect(w, p);
     else if (p->child && roll(w, 64) == 0) {
         p->child = false;
         send_up(w, p, (message){ .kind = M_GONE });
-    } else if (p->hung && roll(w, 256) == 0)
+    } else if (p->hung && roll(w, 64) == 0)
         kill_it(w, p); /* kill-after */
 }
 
@@ -423,11 +425,13 @@ void world_step(world *w, uint64_t number) {
     w->steps++;
     w->now += roll(w, 3);
     proc *p = &w->procs[roll(w, w->proc_limit)];
+    for (uint32_t tries = 0; tries < 4 && (!p->used || spent(p)); tries++)
+        p = &w->procs[roll(w, w->proc_limit)];
     uint32_t what = roll(w, 1024);
     if (!w->calm && what < w->faults) {
         if (p->used)
             go_wrong(w, p);
-    } else if (what < 800 && p->used) {
+    } else if (what < 900 && p->used) {
         uint32_t way = roll(w, 8);
         if (way < 3 && p->up.count > 0) {
             message m = pull(&p->up);
@@ -533,7 +537,7 @@ void world_open(world *w, uint64_t seed, uint32_t most) {
     w->proc_count = 1 + roll(w, most);
     w->proc_limit = w->proc_count * 2 + 4 < PROCS ? w->proc_count * 2 + 4 : PROCS;
     w->stream_count = 1 + roll(w, STREAMS);
-    w->faults = (uint32_t[]){ 0, 4, 16, 64 }[roll(w, 4)];
+    w->faults = (uint32_t[]){ 0, 2, 8, 32 }[roll(w, 4)];
     w->poison = (uint32_t[]){ 0, 0, 16, 64 }[roll(w, 4)];
     w->options = (fw_ledger_options){ .deadline = 2000,
                                       .grace = 400,
