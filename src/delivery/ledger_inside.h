@@ -241,7 +241,7 @@ void fw_lg_unhold(fw_ledger *self, uint32_t tie, uint32_t count);
 
 /* ledger_worker.c */
 /* Put a worker where it belongs after a change: among those that can take a frame, and those that are waited for.
- * fresh: what is waited for begins anew. */
+ * fresh: it has just started one, so its others may wait a while again. */
 void fw_lg_place(fw_ledger *self, uint32_t worker, bool fresh);
 void fw_lg_check_worker(fw_ledger *self, uint32_t worker);
 /* The grace time of a worker is over. */

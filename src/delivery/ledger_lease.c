@@ -160,6 +160,12 @@ static uint32_t find_open(fw_ledger *self, fw_time now, fw_worker who, fw_key ke
     return NONE;
 }
 
+/* Nobody else has been given what this worker lost, and it is at it. */
+static bool free_to_go_on(const fw_ledger *self, uint32_t tie) {
+    const fw_lg_tie *it = &self->ties[tie];
+    return it->lost && self->frames[it->frame].state == FW_LG_READY && self->workers[it->worker].being == FW_LG_HERE;
+}
+
 void fw_lg_start(fw_ledger *self, uint32_t tie) {
     fw_lg_tie *it = &self->ties[tie];
     uint32_t frame = it->frame;
@@ -174,7 +180,7 @@ void fw_lg_start(fw_ledger *self, uint32_t tie) {
     fw_lg_recount(self, tie);
     if (self->frames[frame].state != FW_LG_SETTLED)
         count_start(self, tie);
-    if (it->lost && self->frames[frame].state == FW_LG_READY)
+    if (free_to_go_on(self, tie))
         fw_lg_adopt(self, tie);
     else if (!it->lost)
         fw_lg_set_deadline(self, tie);
@@ -202,7 +208,7 @@ void fw_ledger_on_progress(fw_ledger *self, fw_time now, fw_worker worker, fw_ke
         fw_lg_start(self, tie);
     if (!self->ties[tie].lost)
         fw_lg_set_deadline(self, tie);
-    else if (self->frames[self->ties[tie].frame].state == FW_LG_READY)
+    else if (free_to_go_on(self, tie))
         fw_lg_adopt(self, tie);
 }
 

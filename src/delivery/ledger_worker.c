@@ -49,7 +49,7 @@ void fw_lg_place(fw_ledger *self, uint32_t worker, bool fresh) {
         }
         it->bucket = bucket;
     }
-    if (wait != it->wait || fresh) {
+    if (wait != it->wait || (fresh && wait == FW_LG_BUSY)) {
         if (it->wait != FW_LG_NOTHING)
             wait_remove(self, &self->waits[it->wait], worker);
         if (wait != FW_LG_NOTHING)

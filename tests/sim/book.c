@@ -55,6 +55,8 @@ static void close_pair(world *w, frame *f, proc *p) {
     p->told.unfinished--;
     p->told.started -= it->started;
     p->told.guarded -= it->guarded;
+    if (p->told.unfinished == 0)
+        p->told.lost = p->told.mixed = false;
     untie(w, f, p);
 }
 
@@ -86,6 +88,13 @@ bool book_proven(const world *w, const pair *it, const told *t) {
     bool late = it->open && it->started && w->now >= it->sign + w->options.deadline;
     bool silent = t->away && w->now >= t->away_since + w->options.grace && !t->proof && !t->supervised;
     return it->go && (it->missed || late || t->ended || t->presumed || silent);
+}
+
+uint32_t book_most_proven(const world *w, const frame *f) {
+    uint32_t proven = f->proven;
+    for (uint32_t i = 0; i < w->proc_limit; i++)
+        proven += book_proven(w, &w->pairs[row(w, f)][i], &w->procs[i].told);
+    return proven;
 }
 
 /* The process has no part in anything any more: its column is used again. */
@@ -170,6 +179,7 @@ void book_drop(world *w, uint32_t stream, bool oldest) {
 void book_end(world *w, uint32_t stream) {
     w->ended[stream] = true;
     fw_ledger_on_end(w->ledger, w->now, stream);
+    fw_ledger_on_end(w->ledger, w->now, stream);
 }
 
 /* ---- What the hub hears ---- */
@@ -221,6 +231,7 @@ static void hello(world *w, proc *p) {
                        p->said_count, p->said_reads, p->said_read_count };
     t->handle = fw_ledger_on_hello(w->ledger, w->now, &words);
     t->here = true;
+    t->mixed = t->lost;
     t->away = t->silent = t->presumed = t->left = t->ended = t->credited = t->shares = false;
     t->credit = 0;
     t->proof = t->proof && !anew;
@@ -228,6 +239,24 @@ static void hello(world *w, proc *p) {
     t->observer = p->observer;
     t->connection = p->connection;
     t->active = w->now;
+}
+
+/* Whoever dies makes what it had started a suspect, or else the oldest frame it had. */
+static void find_suspects(world *w, proc *p) {
+    frame *oldest = NULL;
+    if (p->told.left || p->told.ended)
+        return;
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        frame *f = &w->frames[i];
+        pair *it = between(w, f, p);
+        if (f->serial == 0 || !it->open)
+            continue;
+        f->suspect |= it->started;
+        if (oldest == NULL || it->order < between(w, oldest, p)->order)
+            oldest = f;
+    }
+    if (oldest != NULL && p->told.started == 0)
+        oldest->suspect = true;
 }
 
 static void gone(world *w, proc *p, fw_gone how) {
@@ -240,6 +269,7 @@ static void gone(world *w, proc *p, fw_gone how) {
             t->away_since = w->now;
         }
     } else if (!forgotten(p)) {
+        find_suspects(w, p);
         for (uint32_t i = 0; i < FRAMES; i++) {
             frame *f = &w->frames[i];
             if (f->serial == 0)
@@ -291,6 +321,9 @@ static void word(world *w, proc *p, const message *m, fw_key key, frame *f) {
     if (forgotten(p) || it == NULL || !it->open) {
         w->unknown++;
     } else if (m->kind == M_RETURN) {
+        fw_ledger_frame look;
+        fw_ledger_look_frame(w->ledger, key, &look);
+        w->recalled += it->moving && !it->started && look.worker == p->told.handle;
         close_pair(w, f, p);
     } else {
         if (it->go && it->started && w->now >= it->sign + w->options.deadline)
@@ -299,7 +332,7 @@ static void word(world *w, proc *p, const message *m, fw_key key, frame *f) {
             it->sign = w->now;
         p->told.started += !it->started;
         it->started = true;
-        it->recalled = false;
+        it->recalled = it->moving = false;
     }
     if (m->kind == M_START)
         fw_ledger_on_start(w->ledger, w->now, p->told.handle, key);
@@ -335,6 +368,9 @@ void book_tell(world *w, proc *p, const message *m) {
     told *t = &p->told;
     frame *f = by_key(w, m->stream, m->seq);
     fw_key key = { m->stream < w->stream_count ? w->epochs[m->stream] : 0, m->seq };
+    static const char *const names[] = { "hello",  "credit",  "door", "start", "progress", "result",
+                                         "return", "release", "bye",  "gone",  "proof" };
+    note(w, "%u says %s %u/%llu", (unsigned)(p - w->procs), names[m->kind], m->stream, (unsigned long long)m->seq);
     t->active = w->now;
     switch ((kind)m->kind) {
     case M_HELLO:
@@ -418,14 +454,13 @@ static void take_lease(world *w, const fw_action *action, proc *p, frame *f) {
     p->told.unfinished++;
     p->told.guarded += action->guarded;
     p->told.active = w->now;
+    it->order = ++w->leases;
     if (action->hold)
         set_holds(w, f, p, (uint8_t)(holds + 1), (uint8_t)(pins + !action->copy));
 }
 
 static void take_dead(world *w, const fw_action *action, frame *f) {
-    uint32_t proven = f->proven;
-    for (uint32_t i = 0; i < w->proc_limit; i++)
-        proven += book_proven(w, &w->pairs[row(w, f)][i], &w->procs[i].told);
+    uint32_t proven = book_most_proven(w, f);
     if (proven < w->options.attempts)
         failed(w, "frame %u/%llu is dead after %u proven attempts", f->stream, (unsigned long long)f->seq, proven);
     if (action->attempt < w->options.attempts)
@@ -472,7 +507,12 @@ static void take(world *w, const fw_action *action) {
             return;
         }
         if (action->kind == FW_ACTION_RECALL) {
+            fw_ledger_frame look;
+            fw_ledger_look_frame(w->ledger, action->key, &look);
+            note(w, "frame %u/%llu is asked back from %u", f->stream, (unsigned long long)f->seq,
+                 (unsigned)(p - w->procs));
             it->recalled = true;
+            it->moving = look.worker == action->worker;
             break;
         }
         if (!it->started || !it->guarded || f->settled)
@@ -502,8 +542,39 @@ static void take(world *w, const fw_action *action) {
         world_act(w, action, p, f);
 }
 
+/* Deadlines, as they stand before the ledger looks at the clock. */
+static void watch_time(world *w) {
+    for (uint32_t i = 0; i < w->proc_limit; i++) {
+        proc *p = &w->procs[i];
+        told *t = &p->told;
+        if (!p->used || t->unfinished == 0) {
+            t->starts_nothing = 0;
+            continue;
+        }
+        if (t->started > 0 || !t->here)
+            t->starts_nothing = 0;
+        else if (t->starts_nothing == 0)
+            t->starts_nothing = w->settled; /* at some time since then */
+        if (t->starts_nothing != 0 && w->now >= t->starts_nothing + w->options.deadline)
+            t->lost = true;
+        if (t->silent || (t->away && w->now >= t->away_since + w->options.grace))
+            t->lost = true;
+        for (uint32_t j = 0; j < FRAMES && t->started > 0; j++) {
+            frame *f = &w->frames[j];
+            const pair *it = &w->pairs[j][i];
+            fw_ledger_frame look;
+            if (!it->open || !it->started || w->now < it->sign + w->options.deadline)
+                continue;
+            t->lost = true;
+            if (t->here && fw_ledger_look_frame(w->ledger, key_of(w, f), &look) && look.worker == t->handle)
+                f->suspect = true;
+        }
+    }
+}
+
 void book_settle(world *w) {
     fw_action action;
+    watch_time(w);
     while (w->failure[0] == 0 && fw_ledger_next(w->ledger, w->now, &action))
         take(w, &action);
     for (uint32_t i = 0; i < w->proc_limit; i++) {
@@ -514,4 +585,5 @@ void book_settle(world *w) {
         t->silent = true;
         t->presumed = !t->proof && !t->supervised;
     }
+    w->settled = w->now;
 }

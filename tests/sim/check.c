@@ -26,12 +26,23 @@ static bool ready(const world *w, const frame *f, bool *suspect) {
 void check_lease(world *w, const fw_action *action, proc *p, frame *f) {
     const told *t = &p->told;
     const pair *it = &w->pairs[f - w->frames][p - w->procs];
+    note(w, "frame %u/%llu to %u%s", f->stream, (unsigned long long)f->seq, (unsigned)(p - w->procs),
+         action->guarded ? ", alone"
+         : action->copy  ? ", to be copied"
+                         : "");
     if (f->settled || it->open)
         failed(w, "a frame is leased that is settled, or that its worker may still have");
     if (f->certain >= w->options.attempts)
         failed(w, "a frame is leased after %u proven attempts", f->certain);
     if (!t->here || !t->credited || t->observer || t->unfinished >= t->credit)
         failed(w, "a lease goes to a worker without credit: %u of %u", t->unfinished, t->credit);
+    if (f->suspect && !action->guarded)
+        failed(w, "a frame that a worker died of, or hung, is leased as if it were none of them");
+    for (uint32_t i = 0; i < w->proc_limit; i++) {
+        const told *other = &w->procs[i].told;
+        if (w->pairs[f - w->frames][i].open && (other->here || other->away) && !other->lost)
+            failed(w, "a frame is leased though process %u has it, and gave no cause to take it away", i);
+    }
     if (t->guarded > 0 || (action->guarded && t->unfinished > 0))
         failed(w, "a suspect is not alone");
     fw_ledger_frame look;
@@ -69,12 +80,10 @@ void check_lease(world *w, const fw_action *action, proc *p, frame *f) {
         if (w->passed[i] > 4 * w->stream_count)
             failed(w, "stream %u waits while others are served %u times", i, w->passed[i]);
     }
-    note(w, "frame %u/%llu to %u%s", f->stream, (unsigned long long)f->seq, (unsigned)(p - w->procs),
-         action->copy ? ", to be copied" : "");
 }
 
 static void check_counts(world *w) {
-    uint64_t waiting = 0;
+    uint64_t waiting = 0, recalled = 0;
     fw_ledger_totals totals;
     fw_ledger_total(w->ledger, &totals);
     for (uint32_t i = 0; i < w->stream_count; i++) {
@@ -90,7 +99,10 @@ static void check_counts(world *w) {
             is.duplicates != should->duplicates)
             failed(w, "stream %u: the account is not true", i);
         waiting += is.ready;
+        recalled += is.recalled;
     }
+    if (recalled != w->recalled)
+        failed(w, "%llu frames were moved, not %llu", (unsigned long long)recalled, (unsigned long long)w->recalled);
     if (totals.unknown != w->unknown || totals.stale != w->stale)
         failed(w, "%llu words unknown, not %llu; %llu releases stale, not %llu", (unsigned long long)totals.unknown,
                (unsigned long long)w->unknown, (unsigned long long)totals.stale, (unsigned long long)w->stale);
@@ -125,6 +137,18 @@ static void check_worker(world *w, const proc *p) {
                look.unfinished, t->unfinished, look.started, t->started, look.holds, t->holders);
     if (!t->here && !t->away && t->ties == 0)
         failed(w, "process %u should be forgotten", (unsigned)(p - w->procs));
+    if (p->alive && p->linked && t->here && t->connection == p->connection && p->up.count == 0 && p->down.count == 0)
+        for (uint32_t i = 0; i < p->has_count; i++)
+            if (p->has[i].phase == ASKING)
+                failed(w, "process %u waits for go in vain", (unsigned)(p - w->procs));
+    for (uint32_t i = 0; i < FRAMES && look.late && t->here; i++) {
+        const pair *it = &w->pairs[i][p - w->procs];
+        fw_ledger_frame current;
+        if (!it->open || it->started || it->recalled || w->frames[i].settled)
+            continue;
+        if (fw_ledger_look_frame(w->ledger, key_of(w, &w->frames[i]), &current) && current.worker != t->handle)
+            failed(w, "process %u is not asked for what was taken from it", (unsigned)(p - w->procs));
+    }
 }
 
 /* The frame's lease, against what was told of the worker. */
@@ -144,6 +168,9 @@ static void check_current(world *w, const frame *f, const fw_ledger_frame *look)
                (unsigned long long)f->seq);
     if (!t->here && !t->away)
         failed(w, "frame %u/%llu is with a worker that is gone", f->stream, (unsigned long long)f->seq);
+    fw_ledger_worker who;
+    if (!it->started && !t->mixed && fw_ledger_look(w->ledger, t->handle, &who) && who.late)
+        failed(w, "frame %u/%llu is left to a worker that is late", f->stream, (unsigned long long)f->seq);
     if (it->started && w->now >= it->sign + w->options.deadline)
         failed(w, "frame %u/%llu is past its deadline", f->stream, (unsigned long long)f->seq);
     if (t->started > 0 || w->now < t->active + w->options.deadline)
@@ -203,6 +230,9 @@ void check_all(world *w) {
             check_current(w, f, &look);
         else if (there && !f->settled && look.state != FW_FRAME_READY)
             failed(w, "frame %u/%llu: leased to nobody", f->stream, (unsigned long long)f->seq);
+        if (there && !f->settled && look.proven > 0 && look.proven > book_most_proven(w, f))
+            failed(w, "frame %u/%llu has %u proven attempts, not %u", f->stream, (unsigned long long)f->seq,
+                   look.proven, book_most_proven(w, f));
         held += f->settled && f->holders > 0;
     }
     fw_account sum;

@@ -25,10 +25,12 @@
 
 /* One frame and one process. */
 typedef struct pair {
-    bool tied, ever, open, started, guarded, recalled;
-    bool go, missed; /* told to run; and its deadline passed */
+    bool tied, ever, open, started, guarded;
+    bool recalled, moving; /* asked for; while the lease still counts */
+    bool go, missed;       /* told to run; and its deadline passed */
     uint8_t holds, pins;
-    fw_time sign; /* its start, or latest progress */
+    fw_time sign;   /* its start, or latest progress */
+    uint64_t order; /* of leases */
 } pair;
 
 typedef enum fate { GOOD, KILLS, HANGS } fate;
@@ -42,6 +44,7 @@ typedef struct frame {
     uint32_t open, holders, pinners, watchers;
     uint32_t proven;  /* at most so many proven attempts, of pairs that are not kept any more */
     uint32_t certain; /* at least so many */
+    bool suspect;     /* a death or a deadline for sure */
 } frame;
 
 typedef struct told {
@@ -49,7 +52,9 @@ typedef struct told {
     bool here, away, silent, presumed, left, ended;
     bool credited, shares, proof, supervised, observer;
     uint32_t credit, unfinished, started, guarded, ties, holders, pinned;
-    fw_time away_since, active;
+    bool lost;  /* it gave cause to take its leases away, and may have some of them still */
+    bool mixed; /* its hello may have saved some of them */
+    fw_time away_since, active, starts_nothing; /* 0: does not apply */
     unsigned connection;
 } told;
 
@@ -93,7 +98,7 @@ typedef struct having {
 
 typedef struct proc {
     bool used, alive, stopped, hung, linked, quitting, child, told_end;
-    bool shares, supervised, observer, attentive;
+    bool shares, supervised, observer, attentive, slow;
     uint64_t instance;
     uint32_t credit, batch;
     unsigned connection;
@@ -110,9 +115,9 @@ typedef struct proc {
 typedef struct world {
     fw_ledger *ledger;
     fw_ledger_options options;
-    fw_time now;
+    fw_time now, settled;
     uint64_t random;
-    uint64_t serial, instances, gens;
+    uint64_t serial, instances, gens, leases;
     frame frames[FRAMES];
     pair pairs[FRAMES][PROCS];
     proc procs[PROCS];
@@ -125,7 +130,7 @@ typedef struct world {
     uint64_t oldest[STREAMS];    /* that was ready at the last lease, and how many were given since it is */
     uint32_t passed[STREAMS];
     uint64_t owner[FRAMES]; /* of slots: serial, 0 none */
-    uint64_t unknown, stale, died, pinned, watched;
+    uint64_t unknown, stale, died, recalled, pinned, watched;
     uint64_t memory_used;
     bool calm;       /* no faults any more */
     uint32_t faults; /* how many in 1024 steps */
@@ -162,6 +167,8 @@ void book_tell(world *w, proc *p, const message *m);
 bool book_watch(world *w, proc *observer, frame *f);
 void book_forget(world *w, proc *p);
 bool book_proven(const world *w, const pair *it, const told *t);
+/* At most so many proven attempts. */
+uint32_t book_most_proven(const world *w, const frame *f);
 /* Take every action. */
 void book_settle(world *w);
 

@@ -99,7 +99,7 @@ static void join(world *w, bool observer) {
                  .supervised = roll(w, 3) == 0,
                  .attentive = roll(w, 2) != 0,
                  .instance = mix(++w->instances),
-                 .credit = roll(w, 4) != 0 ? 2 : 1 + roll(w, 8),
+                 .credit = roll(w, 4) != 0 ? 2 : 1 + roll(w, 12),
                  .batch = roll(w, 4) != 0 ? 1 : 1 + roll(w, 4) };
     note(w, "process %u joins%s%s", (unsigned)(p - w->procs), shares ? ", shares" : "", observer ? ", observes" : "");
     connect(w, p);
@@ -211,8 +211,18 @@ static void blip(world *w, proc *p) {
     }
     p->down.count = 0;
     p->linked = false;
-    if (roll(w, 8) != 0)
-        send_up(w, p, (message){ .kind = M_GONE });
+    p->slow = roll(w, 4) == 0;
+    if (roll(w, 8) == 0)
+        return;
+    send_up(w, p, (message){ .kind = M_GONE });
+    /* The loss may be seen before all that came is read. */
+    for (uint32_t i = p->up.count - 1; i > 0 && roll(w, 2) == 0; i--) {
+        message before = *at(&p->up, i - 1);
+        if (before.kind == M_HELLO || before.kind == M_GONE)
+            break;
+        *at(&p->up, i) = before;
+        *at(&p->up, i - 1) = (message){ .kind = M_GONE };
+    }
 }
 
 static void leave(world *w, proc *p) {
@@ -322,7 +332,7 @@ static void stray(world *w, proc *p) {
 }
 
 static void stray_release(world *w, proc *p) {
-    uint32_t slot = roll(w, FRAMES + 2);
+    uint32_t slot = roll(w, roll(w, 8) != 0 ? 12 : FRAMES + 2);
     const frame *f = slot < FRAMES ? book_find(w, w->owner[slot]) : NULL;
     if (!p->linked)
         return;
@@ -404,7 +414,7 @@ static void capture(world *w) {
 static void mend(world *w, proc *p) {
     if (p->stopped && roll(w, 32) == 0)
         p->stopped = false;
-    if (p->alive && !p->linked && !p->stopped && roll(w, 4) == 0)
+    if (p->alive && !p->linked && !p->stopped && roll(w, p->slow ? 64 : 4) == 0)
         connect(w, p);
     else if (p->child && roll(w, 64) == 0) {
         p->child = false;
