@@ -113,7 +113,6 @@ typedef struct fw_slot_ref {
 typedef struct fw_hello {
     uint64_t instance;   /* random, one a receiver */
     bool observer;       /* gets no leases, only holds */
-    bool supervised;     /* a supervisor will tell of its death */
     const fw_held *held; /* every frame that it has and has not answered */
     size_t held_count;
     const fw_slot_ref *reads; /* every slot that it may read, as often as it holds it */
@@ -128,9 +127,11 @@ fw_worker fw_ledger_on_hello(fw_ledger *self, fw_time now, const fw_hello *hello
 /* How many frames it may have; capped. None goes to a worker before its first credit after a hello; 0 stops it again. */
 void fw_ledger_on_credit(fw_ledger *self, fw_time now, fw_worker worker, uint32_t credit);
 
-/* It maps the memory: from now on each lease of a frame with a slot is a hold as well, until its next hello. And its
- * death will be proven (its pidfd is here), as with a supervisor; `proof` false: not any more. */
-void fw_ledger_on_door(fw_ledger *self, fw_time now, fw_worker worker, bool shares, bool proof);
+/* It maps the memory: until its next hello, each lease of a frame with a slot is a hold as well. */
+void fw_ledger_on_door(fw_ledger *self, fw_time now, fw_worker worker);
+
+/* Its death will be told as FW_GONE_PROCESS: its pidfd is here, or its supervisor. Stays over lost connections. */
+void fw_ledger_set_proof(fw_ledger *self, fw_worker worker, bool proof);
 
 typedef enum fw_gone {
     FW_GONE_CONNECTION, /* lost, no blame: it has the grace time to say hello again. Without it, leases are taken from it;
@@ -188,7 +189,9 @@ typedef enum fw_action_kind {
     FW_ACTION_RECALL, /* ask worker to return what it has not begun (key) */
     FW_ACTION_DEAD,   /* report frame as dead, and save it: worker was the last, attempt how many starts there were */
     FW_ACTION_LET_GO, /* frame's memory: the last action that names it */
-    FW_ACTION_DIED,   /* tell people: worker's process ended; key: what it was running, where `blamed` */
+    FW_ACTION_LATE,   /* tell people: worker missed its deadline for key */
+    FW_ACTION_DIED,   /* tell people: worker's process ended, or, not `proven`, it did not come back in its grace time;
+                     * key: what it was running, where `blamed` */
     FW_ACTION_END     /* every frame of stream is settled; holds may remain */
 } fw_action_kind;
 
@@ -203,7 +206,7 @@ typedef struct fw_action {
     bool hold;        /* it is sent as a descriptor, and held until released */
     bool copy;        /* of a hold: to be copied and released before `start` */
     bool deadline;    /* of DEAD: the last attempt missed its deadline (else its process died) */
-    bool blamed;
+    bool proven, blamed;
 } fw_action;
 
 /* What to do now; false: nothing. Call until false, after each event or batch of events, and when it wakes.
@@ -213,7 +216,7 @@ typedef struct fw_action {
  * where there is room after all that is known: suspects, to workers with nothing to do; then streams in turn, each
  * stream's oldest frame first, to the worker with the fewest unfinished frames, of those to the one that has waited
  * longest with so many. While a suspect finds no worker without frames, one worker is kept from new ones for it.
- * A worker that cannot be reached any more is named in no action but DEAD and DIED. */
+ * A worker that cannot be reached is named in no action but DEAD, DIED and LATE. */
 bool fw_ledger_next(fw_ledger *self, fw_time now, fw_action *action);
 
 /* After fw_ledger_next() said false: when to call it again. FW_FOREVER: at the next event. */

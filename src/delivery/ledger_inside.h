@@ -106,7 +106,7 @@ typedef struct fw_lg_worker {
     fw_time since;
     uint64_t done;
     uint8_t being, bucket, wait;
-    bool used, credited, observer, supervised, shares, proof, presumed_dead;
+    bool used, credited, observer, shares, proof, presumed_dead;
 } fw_lg_worker;
 
 typedef struct fw_lg_heap {
@@ -148,6 +148,7 @@ struct fw_ledger {
     fw_lg_list turns, suspect_turns; /* streams */
     uint32_t reserved;               /* the worker that is kept from new frames for a suspect */
     uint32_t moves;                  /* recalls for idle workers that are not answered */
+    fw_time moved;                   /* the latest of them */
 
     fw_action *actions; /* a ring */
     uint32_t action_head, action_count, action_room;

@@ -141,6 +141,10 @@ void fw_lg_missed(fw_ledger *self, uint32_t tie) {
     fw_lg_tie *it = &self->ties[tie];
     uint32_t worker = it->worker;
     self->totals.missed++;
+    fw_lg_act(self, &(fw_action){ .kind = FW_ACTION_LATE,
+                                  .stream = self->frames[it->frame].stream,
+                                  .worker = fw_lg_handle(self, worker),
+                                  .key = fw_lg_key(self, it->frame) });
     /* While the connection is lost nothing can be heard: no blame. */
     if (self->workers[worker].being == FW_LG_HERE)
         fw_lg_blame(self, tie, false);

@@ -67,16 +67,23 @@ static bool check_time(fw_ledger *self) {
     return true;
 }
 
+/* One for each idle worker, and one more each time that passes without an answer: who is asked may not listen. */
+static fw_time next_move(const fw_ledger *self) {
+    return self->buckets[0].count > self->moves ? 0 : fw_after(self->moved, self->options.patience);
+}
+
 fw_time fw_ledger_wakes(const fw_ledger *self) {
     fw_time wakes = self->timed.head != NONE ? self->ties[self->timed.head].deadline : FW_FOREVER;
     const fw_time delays[FW_LG_NOTHING] = { self->options.grace, self->options.deadline, self->options.patience };
     /* Frames are taken from one worker only when another is free. */
-    const bool wanted[FW_LG_NOTHING] = { true, self->buckets[0].count > 0, self->buckets[0].count > self->moves };
+    const bool wanted[FW_LG_NOTHING] = { true, self->buckets[0].count > 0, self->buckets[0].count > 0 };
     for (size_t i = 0; i < FW_LG_NOTHING; i++) {
         uint32_t worker = self->waits[i].head;
         if (worker == NONE || !wanted[i])
             continue;
         fw_time then = fw_after(self->workers[worker].since, delays[i]);
+        if (i == FW_LG_BUSY && then < next_move(self))
+            then = next_move(self);
         if (then < wakes)
             wakes = then;
     }
@@ -184,12 +191,13 @@ static bool dispatch(fw_ledger *self, fw_action *action) {
 
 /* Something waits behind a long frame while a worker has nothing: ask for it. */
 static bool move(fw_ledger *self) {
-    if (self->buckets[0].count <= self->moves || !due(self, FW_LG_BUSY, self->options.patience))
+    if (self->buckets[0].count == 0 || next_move(self) > self->now || !due(self, FW_LG_BUSY, self->options.patience))
         return false;
     for (uint32_t at = self->workers[self->waits[FW_LG_BUSY].head].ties.head; at != NONE;
          at = self->ties[at].of_worker.next) {
         const fw_lg_tie *it = &self->ties[at];
         if (it->open && !it->started && !it->lost && !it->recalled) {
+            self->moved = self->now;
             fw_lg_recall(self, at, true);
             return true;
         }

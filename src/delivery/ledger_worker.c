@@ -186,7 +186,6 @@ fw_worker fw_ledger_on_hello(fw_ledger *self, fw_time now, const fw_hello *hello
         it->proof = false;
         it->observer = hello->observer;
     }
-    it->supervised = hello->supervised;
     it->shares = false;
     set_being(self, at, FW_LG_HERE, false);
     resume(self, at, hello);
@@ -205,15 +204,19 @@ void fw_ledger_on_credit(fw_ledger *self, fw_time now, fw_worker who, uint32_t c
     set_being(self, worker, (fw_lg_being)it->being, true);
 }
 
-void fw_ledger_on_door(fw_ledger *self, fw_time now, fw_worker who, bool shares, bool proof) {
+void fw_ledger_on_door(fw_ledger *self, fw_time now, fw_worker who) {
     fw_lg_clock(self, now);
     uint32_t worker = fw_lg_find_worker(self, who);
-    if (worker == NONE) {
+    if (worker == NONE)
         self->totals.unknown++;
-        return;
-    }
-    self->workers[worker].shares = shares;
-    self->workers[worker].proof = proof;
+    else
+        self->workers[worker].shares = true;
+}
+
+void fw_ledger_set_proof(fw_ledger *self, fw_worker who, bool proof) {
+    uint32_t worker = fw_lg_find_worker(self, who);
+    if (worker != NONE)
+        self->workers[worker].proof = proof;
 }
 
 /* ---- Going ---- */
@@ -241,44 +244,49 @@ void fw_ledger_on_bye(fw_ledger *self, fw_time now, fw_worker who) {
     fw_lg_check_worker(self, worker);
 }
 
+static void tell(fw_ledger *self, uint32_t worker, bool proven, uint32_t blamed) {
+    fw_action died = {
+        .kind = FW_ACTION_DIED, .worker = fw_lg_handle(self, worker), .proven = proven, .blamed = blamed != NONE
+    };
+    if (blamed != NONE) {
+        died.stream = self->frames[blamed].stream;
+        died.key = fw_lg_key(self, blamed);
+    }
+    fw_lg_act(self, &died);
+}
+
 void fw_lg_silent(fw_ledger *self, uint32_t worker) {
     fw_lg_worker *it = &self->workers[worker];
     set_being(self, worker, FW_LG_SILENT, false);
-    if (!it->proof && !it->supervised) {
+    uint32_t blamed = NONE;
+    if (!it->proof) {
         it->presumed_dead = true;
         self->totals.deaths++;
-        fw_lg_judge(self, worker, true);
-    } else
+        blamed = fw_lg_judge(self, worker, true);
+    } else {
         for (uint32_t at = it->ties.head, next; at != NONE; at = next) {
             next = self->ties[at].of_worker.next;
             if (self->ties[at].open && !self->ties[at].lost)
                 fw_lg_lose(self, at, FW_LG_LOST);
         }
+    }
+    tell(self, worker, false, blamed);
     fw_lg_check_worker(self, worker);
 }
 
 static void ended(fw_ledger *self, uint32_t worker) {
     fw_lg_worker *it = &self->workers[worker];
-    fw_worker handle = fw_lg_handle(self, worker);
     bool left = it->being == FW_LG_LEFT;
     if (it->being == FW_LG_ENDED)
         return;
     set_being(self, worker, FW_LG_ENDED, false);
-    uint32_t blamed = NONE;
     if (!left) {
         self->totals.deaths += !it->presumed_dead;
         it->presumed_dead = false;
         for (uint32_t at = it->ties.head; at != NONE; at = self->ties[at].of_worker.next)
             self->ties[at].presumed = false;
-        blamed = fw_lg_judge(self, worker, false);
+        tell(self, worker, true, fw_lg_judge(self, worker, false));
     }
-    fw_action died = { .kind = FW_ACTION_DIED, .worker = handle, .blamed = blamed != NONE };
-    if (blamed != NONE) {
-        died.stream = self->frames[blamed].stream;
-        died.key = fw_lg_key(self, blamed);
-    }
-    if (!left)
-        fw_lg_act(self, &died);
     for (uint32_t at = it->ties.head, next; at != NONE; at = next) {
         next = self->ties[at].of_worker.next;
         /* Either may be the last that needs the tie. */

@@ -86,7 +86,7 @@ static void unhold(world *w, frame *f, proc *p) {
 /* Has this ended its process, or missed its deadline, after `go`? Rather once too often. */
 bool book_proven(const world *w, const pair *it, const told *t) {
     bool late = it->open && it->started && w->now >= it->sign + w->options.deadline;
-    bool silent = t->away && w->now >= t->away_since + w->options.grace && !t->proof && !t->supervised;
+    bool silent = t->away && w->now >= t->away_since + w->options.grace && !t->proof;
     return it->go && (it->missed || late || t->ended || t->presumed || silent);
 }
 
@@ -227,15 +227,13 @@ static void hello(world *w, proc *p) {
         while (it->holds > reads)
             unhold(w, f, p);
     }
-    fw_hello words = { p->instance,   p->observer,   p->supervised,     p->said,
-                       p->said_count, p->said_reads, p->said_read_count };
+    fw_hello words = { p->instance, p->observer, p->said, p->said_count, p->said_reads, p->said_read_count };
     t->handle = fw_ledger_on_hello(w->ledger, w->now, &words);
     t->here = true;
     t->mixed = t->lost;
     t->away = t->silent = t->presumed = t->left = t->ended = t->credited = t->shares = false;
     t->credit = 0;
     t->proof = t->proof && !anew;
-    t->supervised = p->supervised;
     t->observer = p->observer;
     t->connection = p->connection;
     t->active = w->now;
@@ -368,8 +366,8 @@ void book_tell(world *w, proc *p, const message *m) {
     told *t = &p->told;
     frame *f = by_key(w, m->stream, m->seq);
     fw_key key = { m->stream < w->stream_count ? w->epochs[m->stream] : 0, m->seq };
-    static const char *const names[] = { "hello",  "credit",  "door", "start", "progress", "result",
-                                         "return", "release", "bye",  "gone",  "proof" };
+    static const char *const names[] = { "hello",  "credit", "door",    "supervised", "start", "progress",
+                                         "result", "return", "release", "bye",        "gone",  "proof" };
     note(w, "%u says %s %u/%llu", (unsigned)(p - w->procs), names[m->kind], m->stream, (unsigned long long)m->seq);
     t->active = w->now;
     switch ((kind)m->kind) {
@@ -388,7 +386,13 @@ void book_tell(world *w, proc *p, const message *m) {
         w->unknown += forgotten(p);
         if (!forgotten(p))
             t->shares = t->proof = true;
-        fw_ledger_on_door(w->ledger, w->now, t->handle, true, true);
+        fw_ledger_on_door(w->ledger, w->now, t->handle);
+        fw_ledger_set_proof(w->ledger, t->handle, true);
+        break;
+    case M_SUPERVISED:
+        if (!forgotten(p))
+            t->proof = true;
+        fw_ledger_set_proof(w->ledger, t->handle, true);
         break;
     case M_START:
     case M_PROGRESS:
@@ -527,8 +531,12 @@ static void take(world *w, const fw_action *action) {
         take_let_go(w, f);
         break;
     case FW_ACTION_DIED:
-        if (w->died-- == 0)
+        if (action->proven ? w->died-- == 0 : p == NULL || !p->told.away)
             failed(w, "a death that was not told is reported");
+        break;
+    case FW_ACTION_LATE:
+        if (f == NULL || p == NULL || w->now < between(w, f, p)->sign + w->options.deadline)
+            failed(w, "a deadline that is to come is said to be missed");
         break;
     case FW_ACTION_END:
         if (w->end_said[action->stream] || !w->ended[action->stream] || w->account[action->stream].in_flight > 0)
@@ -583,7 +591,7 @@ void book_settle(world *w) {
             continue;
         t->away = false;
         t->silent = true;
-        t->presumed = !t->proof && !t->supervised;
+        t->presumed = !t->proof;
     }
     w->settled = w->now;
 }

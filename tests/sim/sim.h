@@ -50,7 +50,7 @@ typedef struct frame {
 typedef struct told {
     fw_worker handle;
     bool here, away, silent, presumed, left, ended;
-    bool credited, shares, proof, supervised, observer;
+    bool credited, shares, proof, observer;
     uint32_t credit, unfinished, started, guarded, ties, holders, pinned;
     bool lost;  /* it gave cause to take its leases away, and may have some of them still */
     bool mixed; /* its hello may have saved some of them */
@@ -64,6 +64,7 @@ typedef enum kind {
     M_HELLO,
     M_CREDIT,
     M_DOOR,
+    M_SUPERVISED, /* its supervisor says that it will tell of its end */
     M_START,
     M_PROGRESS,
     M_RESULT,

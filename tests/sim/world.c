@@ -79,6 +79,8 @@ static void connect(world *w, proc *p) {
     }
     if (p->shares)
         send_up(w, p, (message){ .kind = M_DOOR });
+    if (p->supervised)
+        send_up(w, p, (message){ .kind = M_SUPERVISED });
     send_up(w, p, (message){ .kind = M_CREDIT, .credit = p->credit });
 }
 
@@ -174,12 +176,20 @@ static void receive(world *w, proc *p, const message *m) {
                      .guarded = m->guarded,
                      .hold = m->hold,
                      .copy = m->copy };
-        if (p->observer || p->quitting)
+        /* It may be sent what it has, where a return was made up: it goes by the latest lease, unless it runs. */
+        while (i < p->has_count && (p->has[i].serial != h.serial || p->observer))
+            i++;
+        if (p->observer || p->quitting) {
             let_slot(w, p, &h, p->observer);
-        else if (p->has_count < HAS_MAX)
+        } else if (i < p->has_count) {
+            let_slot(w, p, p->has[i].phase == RUNNING ? &h : &p->has[i], false);
+            if (p->has[i].phase != RUNNING)
+                p->has[i] = h;
+        } else if (p->has_count < HAS_MAX) {
             p->has[p->has_count++] = h;
-        else
+        } else {
             failed(w, "a process of the simulator has too many frames");
+        }
         return;
     }
     case M_GO:

@@ -114,7 +114,8 @@ static void leaves(int who) {
 }
 
 static void shares(int who) {
-    fw_ledger_on_door(hub.ledger, hub.now, hub.workers[who], true, true);
+    fw_ledger_on_door(hub.ledger, hub.now, hub.workers[who]);
+    fw_ledger_set_proof(hub.ledger, hub.workers[who], true);
     drain();
 }
 
@@ -278,6 +279,7 @@ static void a_result_of_a_former_holder_is_accepted_while_the_frame_is_open(void
     starts(A, 0);
     hello(B, 1, NULL);
     passes(DEADLINE);
+    expect(FW_ACTION_LATE, A, 0);
     assert_true(expect(FW_ACTION_LEASE, B, 0)->guarded);
     assert_int_equal(answers(A, 0), FW_ACCEPTED);
     expect(FW_ACTION_LET_GO, -1, 0);
@@ -334,6 +336,7 @@ static void progress_extends_the_deadline(void **state) {
     expect_nothing();
     assert_int_equal(fw_ledger_wakes(hub.ledger), hub.now + 1);
     passes(1);
+    expect(FW_ACTION_LATE, A, 0);
     expect(FW_ACTION_LEASE, B, 0);
 }
 
@@ -345,6 +348,7 @@ static void a_missed_deadline_takes_back_what_is_not_started_unblamed(void **sta
     starts(A, 0);
     hello(B, 2, NULL);
     passes(DEADLINE);
+    expect(FW_ACTION_LATE, A, 0);
     expect(FW_ACTION_RECALL, A, 1);
     assert_true(expect(FW_ACTION_LEASE, B, 0)->guarded); /* alone: frame 1 waits */
     expect_nothing();
@@ -476,15 +480,19 @@ static void without_proof_silence_counts_as_death_until_the_next_hello(void **st
 static void with_proof_to_come_silence_is_no_blame(void **state) {
     (void)state;
     open_with((fw_ledger_options){ 0 });
-    hello(A, 1, &(fw_hello){ .supervised = true });
+    hello(A, 1, NULL);
+    fw_ledger_set_proof(hub.ledger, hub.workers[A], true);
     capture(1);
     starts(A, 0);
     loses_connection(A);
     hello(B, 1, NULL);
     passes(GRACE);
+    const fw_action *silent = expect(FW_ACTION_DIED, A, 0);
+    assert_false(silent->proven || silent->blamed);
     assert_false(expect(FW_ACTION_LEASE, B, 0)->guarded);
     dies(A);
-    assert_true(expect(FW_ACTION_DIED, A, 0)->blamed);
+    const fw_action *died = expect(FW_ACTION_DIED, A, 0);
+    assert_true(died->proven && died->blamed);
 }
 
 /* A worker that runs a suspect to its death. */
@@ -590,6 +598,7 @@ static void memory_is_kept_until_its_holder_releases_it(void **state) {
     assert_int_equal(account().held, 1);
     loses_connection(A);
     passes(2 * GRACE);
+    assert_int_equal(next()->kind, FW_ACTION_DIED);
     expect_nothing(); /* it may read on */
     fw_ledger_on_release(hub.ledger, hub.now, hub.workers[A], 0, 6);
     fw_ledger_on_release(hub.ledger, hub.now, hub.workers[B], 0, 7);
