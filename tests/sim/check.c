@@ -2,10 +2,6 @@
 
 #include <stdio.h>
 
-static fw_key key_of(const world *w, const frame *f) {
-    return (fw_key){ w->epochs[f->stream], f->seq };
-}
-
 bool can_take(const world *w, const proc *p) {
     const told *t = &p->told;
     if (!p->used || !t->here || !t->credited || t->observer || t->guarded > 0 || t->unfinished >= t->credit)
@@ -16,7 +12,7 @@ bool can_take(const world *w, const proc *p) {
 
 static bool ready(const world *w, const frame *f, bool *suspect) {
     fw_ledger_frame look;
-    if (f->serial == 0 || f->settled || !fw_ledger_look_frame(w->ledger, key_of(w, f), &look))
+    if (f->serial == 0 || f->settled || !fw_ledger_look_frame(w->ledger, book_key(w, f), &look))
         return false;
     *suspect = look.suspect;
     return look.state == FW_FRAME_READY;
@@ -47,7 +43,7 @@ void check_lease(world *w, const fw_action *action, proc *p, frame *f) {
         failed(w, "a suspect is not alone");
     fw_ledger_frame look;
     fw_ledger_worker who;
-    if (!fw_ledger_look_frame(w->ledger, key_of(w, f), &look) || look.worker != action->worker ||
+    if (!fw_ledger_look_frame(w->ledger, book_key(w, f), &look) || look.worker != action->worker ||
         look.state != FW_FRAME_LEASED || look.suspect != action->guarded || action->attempt != look.attempts + 1)
         failed(w, "a lease is not what its frame says");
     if (!fw_ledger_look(w->ledger, action->worker, &who) || who.late)
@@ -146,7 +142,7 @@ static void check_worker(world *w, const proc *p) {
         fw_ledger_frame current;
         if (!it->open || it->started || it->recalled || w->frames[i].settled)
             continue;
-        if (fw_ledger_look_frame(w->ledger, key_of(w, &w->frames[i]), &current) && current.worker != t->handle)
+        if (fw_ledger_look_frame(w->ledger, book_key(w, &w->frames[i]), &current) && current.worker != t->handle)
             failed(w, "process %u is not asked for what was taken from it", (unsigned)(p - w->procs));
     }
 }
@@ -219,7 +215,7 @@ void check_all(world *w) {
         if (f->serial == 0)
             continue;
         fw_ledger_frame look;
-        bool there = fw_ledger_look_frame(w->ledger, key_of(w, f), &look);
+        bool there = fw_ledger_look_frame(w->ledger, book_key(w, f), &look);
         bool should = !f->settled || f->open > 0 || f->holders > 0;
         if (there != should || (there && (look.state == FW_FRAME_SETTLED) != f->settled) ||
             (there && look.holders != f->holders))
@@ -268,7 +264,7 @@ void check_print(const world *w) {
         if (f->serial == 0 || (f->settled && f->let_go))
             continue;
         fw_ledger_frame look = { 0 };
-        fw_ledger_look_frame(w->ledger, key_of(w, f), &look);
+        fw_ledger_look_frame(w->ledger, book_key(w, f), &look);
         printf("frame %u/%llu: state %d, fate %d, attempts %u, proven %u, holders %u%s; with", f->stream,
                (unsigned long long)f->seq, look.state, f->fate, look.attempts, look.proven, look.holders,
                look.suspect ? ", suspect" : "");

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ["book", "check", "main", "world"]  # of the simulator
+PARTS = ["book", "check", "main", "pair", "proc", "take", "world"]  # of the simulator
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-w"]
 EVENTS = [100_000, 1_000_000, 5_000_000, 20_000_000]  # most need the first only
 

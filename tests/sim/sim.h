@@ -1,8 +1,9 @@
 /* A simulator for the ledger: a world of workers and links with faults, a book that keeps account in the plainest way, and
  * checks of the one against the other after every step.
  *
- *   main.c    episodes, their seeds, replay and shrinking        book.c   what the ledger was told, and what it must do
- *   world.c   processes, links, frames and what goes wrong       check.c  what must hold after every step
+ *   main.c   episodes, their seeds, replay and shrinking     book.c, pair.c   what the ledger was told, and what follows
+ *   world.c  steps, and what goes wrong                      take.c           what it does
+ *   proc.c   processes and links                             check.c          what must hold after every step
  *
  * A step is made from one 64-bit number, so that an episode is a list of numbers: it replays from its seed, and shrinks by
  * leaving numbers out.
@@ -147,6 +148,21 @@ uint32_t roll(world *w, uint32_t sides);
 void failed(world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void note(world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* proc.c: links, and what processes do */
+void link_push(world *w, link *l, message m);
+message link_pull(link *l);
+bool proc_spent(const proc *p);
+void proc_connect(world *w, proc *p);
+void proc_join(world *w, bool observer);
+void proc_kill(world *w, proc *p);
+void proc_blip(world *w, proc *p);
+void proc_leave(world *w, proc *p);
+void proc_send(world *w, proc *p, message m);
+void proc_release(world *w, proc *p, uint32_t slot, uint64_t gen);
+void proc_receive(world *w, proc *p, const message *m);
+/* One thing that it does by itself. */
+void proc_act(world *w, proc *p);
+
 /* world.c */
 void world_open(world *w, uint64_t seed, uint32_t workers);
 void world_close(world *w);
@@ -159,18 +175,33 @@ void world_act(world *w, const fw_action *action, proc *p, frame *f);
 /* Does a living process read this memory, or may it come to? */
 bool world_reads(const world *w, uint32_t slot, uint64_t gen);
 
-/* book.c */
+/* pair.c: frames, processes, and what binds them */
 frame *book_find(world *w, uint64_t serial);
+frame *book_by_key(world *w, uint32_t stream, uint64_t seq);
+fw_key book_key(const world *w, const frame *f);
+pair *book_pair(world *w, frame *f, proc *p);
+void book_tie(world *w, frame *f, proc *p);
+void book_untie(world *w, frame *f, proc *p);
+void book_close(world *w, frame *f, proc *p);
+void book_set_holds(world *w, frame *f, proc *p, uint8_t holds, uint8_t pins);
+void book_unhold(world *w, frame *f, proc *p);
+bool book_may_pin(const world *w, const frame *f);
+void book_settled(world *w, frame *f);
+/* Everything that a worker's handle stood for is over. */
+bool book_forgotten(const proc *p);
+void book_forget(world *w, proc *p);
+bool book_proven(const world *w, const pair *it, const told *t);
+/* At most so many proven attempts. */
+uint32_t book_most_proven(const world *w, const frame *f);
+
+/* book.c: what the ledger is told */
 bool book_capture(world *w, uint32_t stream, uint64_t size, fate fate);
 void book_drop(world *w, uint32_t stream, bool oldest);
 void book_end(world *w, uint32_t stream);
 void book_tell(world *w, proc *p, const message *m);
 bool book_watch(world *w, proc *observer, frame *f);
-void book_forget(world *w, proc *p);
-bool book_proven(const world *w, const pair *it, const told *t);
-/* At most so many proven attempts. */
-uint32_t book_most_proven(const world *w, const frame *f);
-/* Take every action. */
+
+/* take.c: take every action */
 void book_settle(world *w);
 
 /* check.c */
