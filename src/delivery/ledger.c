@@ -6,8 +6,7 @@
 #include "base/status.h"
 #include "delivery/ledger_inside.h"
 
-#define STREAMS_MAX 65535
-#define SEQ_BITS    48
+#define SEQ_BITS 48
 
 /* Tables hold indexes where fw_map wants pointers; NULL means none there. */
 static void *as_value(uint32_t index) {
@@ -39,8 +38,6 @@ fw_status fw_ledger_open(const fw_ledger_options *options, fw_ledger **self_p) {
     if (self->options.credit == 0)
         self->options.credit = FW_CREDIT_MAX;
     self->free_frame = self->free_tie = self->free_worker = self->reserved = NONE;
-    for (size_t i = 0; i < FW_LG_BUCKETS; i++)
-        self->buckets[i] = FW_LG_EMPTY;
     for (size_t i = 0; i < FW_LG_NOTHING; i++)
         self->waits[i] = FW_LG_EMPTY;
     self->timed = self->turns = self->suspect_turns = FW_LG_EMPTY;
@@ -64,6 +61,7 @@ void fw_ledger_close(fw_ledger **self_p) {
     free(self->frames);
     free(self->ties);
     free(self->workers);
+    free(self->sets);
     free(self->streams);
     free(self->actions);
     free(self);
@@ -95,8 +93,8 @@ fw_status fw_ledger_add_stream(fw_ledger *self, uint64_t epoch, uint32_t *stream
     *stream_p = NONE;
     if (fw_map_get(&self->epochs, epoch) != NULL)
         return fw_fail(FW_INVALID, "two streams have the epoch %016llx", (unsigned long long)epoch);
-    if (self->stream_count == STREAMS_MAX)
-        return fw_fail(FW_INVALID, "a sender has at most %d streams", STREAMS_MAX);
+    if (self->stream_count == FW_STREAMS_MAX)
+        return fw_fail(FW_INVALID, "a sender has at most %d streams", FW_STREAMS_MAX);
     if (self->stream_count == self->stream_room &&
         !fw_lg_grow(self, &self->streams, &self->stream_room, sizeof *self->streams))
         return self->status;

@@ -18,7 +18,8 @@
  *   - A frame's memory is let go once, after the frame is settled (done, dead or dropped) and its last hold has ended.
  *   - No worker has more unfinished frames than its credit when it is sent one, nor is it sent a frame that it may still
  *     have, nor any frame while one that it lost may still be with it.
- *   - After fw_ledger_next() said false, no frame is ready while a worker could take it.
+ *   - After fw_ledger_next() said false, no frame is ready while a worker could take it (but for the one that is kept for
+ *     a suspect).
  *   - A frame is dead only after `attempts` processes that ran it alone, after `go`, died or missed its deadline.
  *
  * Each event costs O(log n) at most, and no memory is asked for once the numbers of frames, workers and leases have been
@@ -46,9 +47,10 @@ typedef struct fw_key {
     uint64_t epoch, seq;
 } fw_key;
 
-#define FW_NO_SLOT    UINT32_MAX
-#define FW_SLOT_MAX   ((uint32_t)1 << 26)
-#define FW_CREDIT_MAX 64
+#define FW_NO_SLOT     UINT32_MAX
+#define FW_SLOT_MAX    ((uint32_t)1 << 26)
+#define FW_CREDIT_MAX  64
+#define FW_STREAMS_MAX 256
 
 /* 0 takes the default. */
 typedef struct fw_ledger_options {
@@ -69,7 +71,7 @@ fw_status fw_ledger_status(const fw_ledger *self);
 
 /* ---- Frames ------------------------------------------------------------------------------------------------------- */
 
-/* A stream of this ledger, from 0. Streams are never removed. At most 65535; errors: FW_INVALID (the epoch is taken),
+/* A stream of this ledger, from 0. Streams are never removed. At most FW_STREAMS_MAX; errors: FW_INVALID (the epoch is taken),
  * FW_NO_MEMORY. */
 fw_status fw_ledger_add_stream(fw_ledger *self, uint64_t epoch, uint32_t *stream_p);
 
@@ -111,8 +113,10 @@ typedef struct fw_slot_ref {
  * instance does not have is READY again, unblamed; a `start` is made up for; `go` and `recall` are said once more; a hold
  * that it does not name is released. All of it none at the first hello. */
 typedef struct fw_hello {
-    uint64_t instance;   /* random, one a receiver */
-    bool observer;       /* gets no leases, only holds */
+    uint64_t instance;       /* random, one a receiver */
+    bool observer;           /* gets no leases, only holds */
+    const uint32_t *streams; /* that it takes; NULL: all */
+    size_t stream_count;
     const fw_held *held; /* every frame that it has and has not answered */
     size_t held_count;
     const fw_slot_ref *reads; /* every slot that it may read, as often as it holds it */
@@ -121,7 +125,7 @@ typedef struct fw_hello {
 
 /* A receiver says who it is, at every handshake: once all that its last connection brought has been told (only results
  * may still come late). One that comes back, in the grace time or later, goes on: what was counted as its death is taken
- * back. It gets nothing before its next credit. 0: no memory. */
+ * back. It gets nothing before its next credit. 0: no memory, or more than 64 different sets of streams are asked for. */
 fw_worker fw_ledger_on_hello(fw_ledger *self, fw_time now, const fw_hello *hello);
 
 /* How many frames it may have; capped. None goes to a worker before its first credit after a hello; 0 stops it again. */
@@ -214,8 +218,9 @@ typedef struct fw_action {
  * Order: what events brought about comes in the order of the events, a frame's DEAD before its LET_GO, and a stream's END
  * after both are said of every frame (but for memory that is held). Then deadlines. Leases come last, so that each goes
  * where there is room after all that is known: suspects, to workers with nothing to do; then streams in turn, each
- * stream's oldest frame first, to the worker with the fewest unfinished frames, of those to the one that has waited
- * longest with so many. While a suspect finds no worker without frames, one worker is kept from new ones for it.
+ * stream's oldest frame first, to the worker that takes the stream and has the fewest unfinished frames, of those to the
+ * one that has waited longest with so many. While a suspect finds no worker without frames, one worker is kept from new
+ * ones for it.
  * A worker that cannot be reached is named in no action but DEAD, DIED and LATE. */
 bool fw_ledger_next(fw_ledger *self, fw_time now, fw_action *action);
 
@@ -227,6 +232,7 @@ fw_time fw_ledger_wakes(const fw_ledger *self);
 typedef struct fw_account {
     uint64_t captured, done, dead, dropped, in_flight;
     uint64_t ready, leased, started;                    /* in_flight, by state */
+    uint64_t suspects;                                  /* of ready: to be run alone */
     uint64_t dropped_oldest, dropped_newest;            /* dropped, by cause */
     uint64_t dead_by_death, dead_by_deadline;           /* dead, by the last attempt */
     uint64_t errors;                                    /* of done: the handler raised */

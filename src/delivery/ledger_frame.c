@@ -73,6 +73,7 @@ void fw_lg_queue_in(fw_ledger *self, uint32_t frame) {
     if (it->suspicions > 0) {
         it->queue = FW_LG_SUSPECT;
         self->totals.suspects++;
+        stream->account.suspects++;
         heap_add(self, &stream->suspects, frame);
         if (stream->suspects.count == 1)
             suspect_turn_append(self, &self->suspect_turns, it->stream);
@@ -94,6 +95,7 @@ void fw_lg_queue_out(fw_ledger *self, uint32_t frame) {
     fw_lg_stream *stream = &self->streams[it->stream];
     if (it->queue == FW_LG_SUSPECT) {
         self->totals.suspects--;
+        stream->account.suspects--;
         heap_remove(self, &stream->suspects, frame);
         if (stream->suspects.count == 0)
             suspect_turn_remove(self, &self->suspect_turns, it->stream);

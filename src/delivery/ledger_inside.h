@@ -1,8 +1,9 @@
 /* The inside of a ledger: what its files share.
  *
- *   ledger.c         open, streams, frames in, counts         ledger_worker.c  hello, credit, gone, bye; who can take frames
+ *   ledger.c         open, streams, frames in, counts         ledger_worker.c  hello, credit, gone, bye
  *   ledger_frame.c   states, queues, the end of a frame       ledger_lease.c   start, progress, result, return; blame
- *   ledger_tie.c     ties and their holds                     ledger_next.c    actions, deadlines, who gets which frame
+ *   ledger_tie.c     ties and their holds                     ledger_place.c   who can take frames, who is waited for
+ *                                                             ledger_next.c    actions, deadlines, who gets which frame
  *
  * Records stand in arrays that grow and never shrink, and name each other by index. Lists run through the records.
  * Deadlines need no heap: each kind has one length, so that a list in order of arrival is in order of time.
@@ -104,10 +105,25 @@ typedef struct fw_lg_worker {
     uint32_t holders, pinned;                                      /* ties with holds; with pins */
     fw_lg_link in_bucket, in_wait;
     fw_time since;
+    uint64_t stamp; /* when it came into its bucket */
+    uint32_t set;
     uint64_t done;
     uint8_t being, bucket, wait;
     bool used, credited, observer, shares, proof, presumed_dead;
 } fw_lg_worker;
+
+/* Workers that take the same streams. */
+typedef struct fw_lg_set {
+    uint64_t streams[FW_STREAMS_MAX / 64];
+    uint32_t workers;                  /* 0: free */
+    fw_lg_list buckets[FW_LG_BUCKETS]; /* those that can take a frame, by how many they have */
+    uint64_t mask;                     /* of buckets that are not empty */
+} fw_lg_set;
+
+#define FW_LG_SETS 64
+
+/* How far a list of who is waited for is looked through, where the first ones have nothing that an idle worker takes. */
+#define FW_LG_LOOK 64
 
 typedef struct fw_lg_heap {
     uint32_t *items; /* frames, the least seq first */
@@ -141,8 +157,10 @@ struct fw_ledger {
     uint32_t *slots;                            /* -> frame */
     uint32_t slot_room;
 
-    fw_lg_list buckets[FW_LG_BUCKETS]; /* workers that can take a frame, by how many they have */
-    uint64_t bucket_mask;
+    fw_lg_set *sets;
+    uint32_t set_room, set_count;
+    uint32_t able, idle; /* workers that can take a frame; that have none */
+    uint64_t stamp;
     fw_lg_list waits[FW_LG_NOTHING];
     fw_lg_list timed;                /* ties, by deadline */
     fw_lg_list turns, suspect_turns; /* streams */
@@ -240,10 +258,19 @@ void fw_lg_hold(fw_ledger *self, uint32_t tie, bool copy);
 /* End count holds, copies first. The tie may be gone afterwards. */
 void fw_lg_unhold(fw_ledger *self, uint32_t tie, uint32_t count);
 
-/* ledger_worker.c */
+/* ledger_place.c */
+/* The worker takes these streams from now on; it must be in no bucket. false: no memory, or too many sets. */
+bool fw_lg_set_streams(fw_ledger *self, uint32_t worker, const uint32_t *streams, size_t count);
+void fw_lg_drop_set(fw_ledger *self, uint32_t worker);
+/* The worker that the stream's next frame goes to, or NONE. */
+uint32_t fw_lg_choose(const fw_ledger *self, uint32_t stream);
+/* Has a worker that takes the stream nothing to do? */
+bool fw_lg_idle_for(const fw_ledger *self, uint32_t stream);
 /* Put a worker where it belongs after a change: among those that can take a frame, and those that are waited for.
  * fresh: it has just started one, so its others may wait a while again. */
 void fw_lg_place(fw_ledger *self, uint32_t worker, bool fresh);
+
+/* ledger_worker.c */
 void fw_lg_check_worker(fw_ledger *self, uint32_t worker);
 /* The grace time of a worker is over. */
 void fw_lg_silent(fw_ledger *self, uint32_t worker);
@@ -252,8 +279,8 @@ void fw_lg_silent(fw_ledger *self, uint32_t worker);
 void fw_lg_start(fw_ledger *self, uint32_t tie);
 /* Take the lease away: the worker may still have the frame. */
 void fw_lg_lose(fw_ledger *self, uint32_t tie, fw_lg_cause cause);
-/* Take away what a worker has not started, and ask for it back. */
-void fw_lg_lose_unstarted(fw_ledger *self, uint32_t worker);
+/* Take away what a worker has not started, and ask for it back: all, or what an idle worker takes. Was there any? */
+bool fw_lg_lose_unstarted(fw_ledger *self, uint32_t worker, bool all);
 void fw_lg_recall(fw_ledger *self, uint32_t tie, bool moving);
 /* Tell a suspect's worker to run it. */
 void fw_lg_go(fw_ledger *self, uint32_t tie);

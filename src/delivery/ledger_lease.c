@@ -27,16 +27,19 @@ void fw_lg_lose(fw_ledger *self, uint32_t tie, fw_lg_cause cause) {
         fw_lg_put_back(self, it->frame, cause, fw_lg_handle(self, it->worker));
 }
 
-void fw_lg_lose_unstarted(fw_ledger *self, uint32_t worker) {
+bool fw_lg_lose_unstarted(fw_ledger *self, uint32_t worker, bool all) {
+    bool any = false;
     for (uint32_t at = self->workers[worker].ties.head, next; at != NONE; at = next) {
         next = self->ties[at].of_worker.next;
         const fw_lg_tie *it = &self->ties[at];
-        if (!it->open || it->started || it->lost)
+        if (!it->open || it->started || it->lost || !(all || fw_lg_idle_for(self, self->frames[it->frame].stream)))
             continue;
+        any = true;
         fw_lg_lose(self, at, FW_LG_LOST);
         if (!it->recalled)
             fw_lg_recall(self, at, false);
     }
+    return any;
 }
 
 void fw_lg_adopt(fw_ledger *self, uint32_t tie) {
@@ -149,7 +152,7 @@ void fw_lg_missed(fw_ledger *self, uint32_t tie) {
     if (self->workers[worker].being == FW_LG_HERE)
         fw_lg_blame(self, tie, false);
     fw_lg_lose(self, tie, FW_LG_MISSED);
-    fw_lg_lose_unstarted(self, worker);
+    (void)fw_lg_lose_unstarted(self, worker, true);
 }
 
 /* ---- What workers say ---- */

@@ -50,43 +50,81 @@ static bool take_action(fw_ledger *self, fw_action *action) {
 
 /* ---- Deadlines ---- */
 
-static bool due(const fw_ledger *self, fw_lg_wait wait, fw_time delay) {
-    uint32_t worker = self->waits[wait].head;
-    return worker != NONE && fw_after(self->workers[worker].since, delay) <= self->now;
+static fw_time due_at(const fw_ledger *self, uint32_t worker, fw_time delay) {
+    return fw_after(self->workers[worker].since, delay);
+}
+
+/* Who starts nothing loses what an idle worker takes. */
+static bool take_from_slow(fw_ledger *self) {
+    uint32_t at = self->waits[FW_LG_START].head;
+    for (int i = 0; i < FW_LG_LOOK && self->idle > 0 && at != NONE; i++) {
+        if (due_at(self, at, self->options.deadline) > self->now)
+            break;
+        if (fw_lg_lose_unstarted(self, at, false))
+            return true;
+        at = self->workers[at].in_wait.next;
+    }
+    return false;
 }
 
 static bool check_time(fw_ledger *self) {
+    uint32_t away = self->waits[FW_LG_HELLO].head;
     if (self->timed.head != NONE && self->ties[self->timed.head].deadline <= self->now)
         fw_lg_missed(self, self->timed.head);
-    else if (due(self, FW_LG_HELLO, self->options.grace))
-        fw_lg_silent(self, self->waits[FW_LG_HELLO].head);
-    else if (self->buckets[0].count > 0 && due(self, FW_LG_START, self->options.deadline))
-        fw_lg_lose_unstarted(self, self->waits[FW_LG_START].head);
+    else if (away != NONE && due_at(self, away, self->options.grace) <= self->now)
+        fw_lg_silent(self, away);
     else
-        return false;
+        return take_from_slow(self);
     return true;
+}
+
+/* A frame that waits behind a long one, and that an idle worker takes. */
+static uint32_t find_move(const fw_ledger *self) {
+    uint32_t worker = self->waits[FW_LG_BUSY].head;
+    for (int i = 0; i < FW_LG_LOOK && self->idle > 0 && worker != NONE; i++) {
+        if (due_at(self, worker, self->options.patience) > self->now)
+            break;
+        for (uint32_t at = self->workers[worker].ties.head; at != NONE; at = self->ties[at].of_worker.next) {
+            const fw_lg_tie *it = &self->ties[at];
+            if (it->open && !it->started && !it->lost && !it->recalled &&
+                fw_lg_idle_for(self, self->frames[it->frame].stream))
+                return at;
+        }
+        worker = self->workers[worker].in_wait.next;
+    }
+    return NONE;
 }
 
 /* One for each idle worker, and one more each time that passes without an answer: who is asked may not listen. */
 static fw_time next_move(const fw_ledger *self) {
-    return self->buckets[0].count > self->moves ? 0 : fw_after(self->moved, self->options.patience);
+    return self->idle > self->moves ? self->now : fw_after(self->moved, self->options.patience);
+}
+
+/* When the first of a list becomes due that is not yet. */
+static fw_time becomes_due(const fw_ledger *self, fw_lg_wait wait, fw_time delay) {
+    uint32_t worker = self->waits[wait].head;
+    for (int i = 0; i < FW_LG_LOOK && worker != NONE; i++) {
+        if (due_at(self, worker, delay) > self->now)
+            return due_at(self, worker, delay);
+        worker = self->workers[worker].in_wait.next;
+    }
+    return FW_FOREVER;
+}
+
+static void earlier(fw_time *time, fw_time other) {
+    if (other < *time)
+        *time = other;
 }
 
 fw_time fw_ledger_wakes(const fw_ledger *self) {
     fw_time wakes = self->timed.head != NONE ? self->ties[self->timed.head].deadline : FW_FOREVER;
-    const fw_time delays[FW_LG_NOTHING] = { self->options.grace, self->options.deadline, self->options.patience };
-    /* Frames are taken from one worker only when another is free. */
-    const bool wanted[FW_LG_NOTHING] = { true, self->buckets[0].count > 0, self->buckets[0].count > 0 };
-    for (size_t i = 0; i < FW_LG_NOTHING; i++) {
-        uint32_t worker = self->waits[i].head;
-        if (worker == NONE || !wanted[i])
-            continue;
-        fw_time then = fw_after(self->workers[worker].since, delays[i]);
-        if (i == FW_LG_BUSY && then < next_move(self))
-            then = next_move(self);
-        if (then < wakes)
-            wakes = then;
-    }
+    earlier(&wakes, becomes_due(self, FW_LG_HELLO, self->options.grace));
+    if (self->idle == 0) /* frames are taken from one worker only for another */
+        return wakes;
+    earlier(&wakes, becomes_due(self, FW_LG_START, self->options.deadline));
+    earlier(&wakes, becomes_due(self, FW_LG_BUSY, self->options.patience));
+    if (find_move(self) != NONE)
+        earlier(&wakes, next_move(self));
     return wakes;
 }
 
@@ -142,20 +180,18 @@ static bool lease(fw_ledger *self, uint32_t frame, uint32_t worker, fw_action *a
     return true;
 }
 
-/* The next stream in turn gives its oldest frame of the kind. */
-static bool lease_suspect(fw_ledger *self, uint32_t worker, fw_action *action) {
-    uint32_t stream = self->suspect_turns.head;
-    if (!lease(self, self->streams[stream].suspects.items[0], worker, action))
+/* The stream gives its oldest frame of the kind, and goes behind the others. */
+static bool lease_suspect(fw_ledger *self, uint32_t at, uint32_t worker, fw_action *action) {
+    if (!lease(self, self->streams[at].suspects.items[0], worker, action))
         return false;
-    if (self->streams[stream].suspects.count > 0) {
-        suspect_turn_remove(self, &self->suspect_turns, stream);
-        suspect_turn_append(self, &self->suspect_turns, stream);
+    if (self->streams[at].suspects.count > 0) {
+        suspect_turn_remove(self, &self->suspect_turns, at);
+        suspect_turn_append(self, &self->suspect_turns, at);
     }
     return true;
 }
 
-static bool lease_next(fw_ledger *self, uint32_t worker, fw_action *action) {
-    uint32_t at = self->turns.head;
+static bool lease_next(fw_ledger *self, uint32_t at, uint32_t worker, fw_action *action) {
     fw_lg_stream *stream = &self->streams[at];
     uint32_t frame = stream->again.count > 0 ? stream->again.items[0] : stream->fresh.head;
     if (!lease(self, frame, worker, action))
@@ -173,36 +209,30 @@ static bool dispatch(fw_ledger *self, fw_action *action) {
         self->reserved = NONE;
         fw_lg_place(self, worker, false);
     }
-    while (self->bucket_mask != 0) {
-        uint32_t worker = self->buckets[__builtin_ctzll(self->bucket_mask)].head;
-        if (self->totals.suspects > 0) {
-            if (self->workers[worker].unfinished == 0)
-                return lease_suspect(self, worker, action);
-            if (self->reserved == NONE) {
-                self->reserved = worker;
-                fw_lg_place(self, worker, false);
-                continue;
-            }
+    for (uint32_t at = self->suspect_turns.head; at != NONE; at = self->streams[at].in_suspect_turn.next) {
+        uint32_t worker = fw_lg_choose(self, at);
+        if (worker != NONE && self->workers[worker].unfinished == 0)
+            return lease_suspect(self, at, worker, action);
+        if (worker != NONE && self->reserved == NONE) {
+            self->reserved = worker;
+            fw_lg_place(self, worker, false);
         }
-        return self->turns.count > 0 && lease_next(self, worker, action);
+    }
+    for (uint32_t at = self->turns.head; at != NONE && self->able > 0; at = self->streams[at].in_turn.next) {
+        uint32_t worker = fw_lg_choose(self, at);
+        if (worker != NONE)
+            return lease_next(self, at, worker, action);
     }
     return false;
 }
 
-/* Something waits behind a long frame while a worker has nothing: ask for it. */
 static bool move(fw_ledger *self) {
-    if (self->buckets[0].count == 0 || next_move(self) > self->now || !due(self, FW_LG_BUSY, self->options.patience))
+    uint32_t tie = next_move(self) <= self->now ? find_move(self) : NONE;
+    if (tie == NONE)
         return false;
-    for (uint32_t at = self->workers[self->waits[FW_LG_BUSY].head].ties.head; at != NONE;
-         at = self->ties[at].of_worker.next) {
-        const fw_lg_tie *it = &self->ties[at];
-        if (it->open && !it->started && !it->lost && !it->recalled) {
-            self->moved = self->now;
-            fw_lg_recall(self, at, true);
-            return true;
-        }
-    }
-    return false;
+    self->moved = self->now;
+    fw_lg_recall(self, tie, true);
+    return true;
 }
 
 bool fw_ledger_next(fw_ledger *self, fw_time now, fw_action *action) {

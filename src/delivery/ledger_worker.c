@@ -1,69 +1,11 @@
 #include "delivery/ledger_inside.h"
 
-FW_LG_LIST(bucket, workers, in_bucket)
-FW_LG_LIST(wait, workers, in_wait)
-
-/* ---- Where a worker stands ---- */
-
-/* One that lost leases gets no more until it has answered for them: it hangs, or its link is full of them. */
-static bool can_take(const fw_ledger *self, uint32_t worker) {
-    const fw_lg_worker *it = &self->workers[worker];
-    if (it->being != FW_LG_HERE || !it->credited || it->observer || it->lost > 0 || it->guarded > 0)
-        return false;
-    return it->unfinished < it->credit;
-}
-
-static uint8_t bucket_of(fw_ledger *self, uint32_t worker) {
-    bool can = can_take(self, worker);
-    if (worker == self->reserved) {
-        /* Kept for a suspect until it has nothing else. */
-        if (can && self->workers[worker].unfinished > 0)
-            return FW_LG_NO_BUCKET;
-        self->reserved = NONE;
-    }
-    return can ? (uint8_t)self->workers[worker].unfinished : FW_LG_NO_BUCKET;
-}
-
-static uint8_t wait_of(const fw_lg_worker *it) {
-    if (it->being == FW_LG_AWAY)
-        return FW_LG_HELLO;
-    if (it->being != FW_LG_HERE)
-        return FW_LG_NOTHING;
-    if (it->started == 0)
-        return it->pending > 0 ? FW_LG_START : FW_LG_NOTHING;
-    return it->waiting > 0 && it->lost == 0 ? FW_LG_BUSY : FW_LG_NOTHING;
-}
-
-void fw_lg_place(fw_ledger *self, uint32_t worker, bool fresh) {
-    fw_lg_worker *it = &self->workers[worker];
-    uint8_t bucket = bucket_of(self, worker), wait = wait_of(it);
-    if (bucket != it->bucket) {
-        if (it->bucket != FW_LG_NO_BUCKET) {
-            bucket_remove(self, &self->buckets[it->bucket], worker);
-            if (self->buckets[it->bucket].count == 0)
-                self->bucket_mask &= ~((uint64_t)1 << it->bucket);
-        }
-        if (bucket != FW_LG_NO_BUCKET) {
-            bucket_append(self, &self->buckets[bucket], worker);
-            self->bucket_mask |= (uint64_t)1 << bucket;
-        }
-        it->bucket = bucket;
-    }
-    if (wait != it->wait || (fresh && wait == FW_LG_BUSY)) {
-        if (it->wait != FW_LG_NOTHING)
-            wait_remove(self, &self->waits[it->wait], worker);
-        if (wait != FW_LG_NOTHING)
-            wait_append(self, &self->waits[wait], worker);
-        it->wait = wait;
-        it->since = self->now;
-    }
-}
-
 void fw_lg_check_worker(fw_ledger *self, uint32_t worker) {
     fw_lg_worker *it = &self->workers[worker];
     if (!it->used || it->being == FW_LG_HERE || it->being == FW_LG_AWAY || it->tie_count > 0)
         return;
     fw_map_take(&self->instances, it->instance);
+    fw_lg_drop_set(self, worker);
     it->used = false;
     it->in_bucket.next = self->free_worker;
     self->free_worker = worker;
@@ -105,6 +47,7 @@ static uint32_t add_worker(fw_ledger *self, uint64_t instance) {
         .being = FW_LG_LEFT,
         .bucket = FW_LG_NO_BUCKET,
         .wait = FW_LG_NOTHING,
+        .set = NONE,
         .used = true,
     };
     return at;
@@ -188,6 +131,10 @@ fw_worker fw_ledger_on_hello(fw_ledger *self, fw_time now, const fw_hello *hello
     }
     it->shares = false;
     set_being(self, at, FW_LG_HERE, false);
+    if (!fw_lg_set_streams(self, at, hello->streams, hello->stream_count)) {
+        set_being(self, at, FW_LG_AWAY, false);
+        return 0;
+    }
     resume(self, at, hello);
     return fw_lg_handle(self, at);
 }

@@ -107,7 +107,13 @@ static void hello(world *w, proc *p) {
         while (it->holds > reads)
             book_unhold(w, f, p);
     }
-    fw_hello words = { p->instance, p->observer, p->said, p->said_count, p->said_reads, p->said_read_count };
+    uint32_t streams[STREAMS], count = 0;
+    for (uint32_t i = 0; i < w->stream_count; i++)
+        if ((p->takes >> i & 1) != 0)
+            streams[count++] = i;
+    const bool all = count == w->stream_count && p->instance % 2 == 0;
+    fw_hello words = { p->instance, p->observer,   all ? NULL : streams, count,
+                       p->said,     p->said_count, p->said_reads,        p->said_read_count };
     t->handle = fw_ledger_on_hello(w->ledger, w->now, &words);
     t->here = true;
     t->mixed = t->lost;

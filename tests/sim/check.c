@@ -2,8 +2,10 @@
 
 #include <stdio.h>
 
-bool can_take(const world *w, const proc *p) {
+bool can_take(const world *w, const proc *p, uint32_t stream) {
     const told *t = &p->told;
+    if (stream < STREAMS && (p->takes >> stream & 1) == 0)
+        return false;
     if (!p->used || !t->here || !t->credited || t->observer || t->guarded > 0 || t->unfinished >= t->credit)
         return false;
     fw_ledger_worker look;
@@ -39,6 +41,8 @@ void check_lease(world *w, const fw_action *action, proc *p, frame *f) {
         if (w->pairs[f - w->frames][i].open && (other->here || other->away) && !other->lost)
             failed(w, "a frame is leased though process %u has it, and gave no cause to take it away", i);
     }
+    if ((p->takes >> f->stream & 1) == 0)
+        failed(w, "a frame goes to a worker that does not take its stream");
     if (t->guarded > 0 || (action->guarded && t->unfinished > 0))
         failed(w, "a suspect is not alone");
     fw_ledger_frame look;
@@ -50,7 +54,7 @@ void check_lease(world *w, const fw_action *action, proc *p, frame *f) {
         failed(w, "a lease goes to a worker that is late");
     uint32_t others = 0;
     for (uint32_t i = 0; i < w->proc_limit; i++)
-        if (&w->procs[i] != p && can_take(w, &w->procs[i]) && w->procs[i].told.unfinished < t->unfinished)
+        if (&w->procs[i] != p && can_take(w, &w->procs[i], f->stream) && w->procs[i].told.unfinished < t->unfinished)
             others++;
     if (others > (look.suspect ? 0 : 1)) /* one may be kept for a suspect */
         failed(w, "a lease goes to a worker with %u frames, though %u have fewer", t->unfinished, others);
@@ -70,7 +74,8 @@ void check_lease(world *w, const fw_action *action, proc *p, frame *f) {
     if (action->guarded)
         return;
     for (uint32_t i = 0; i < w->stream_count; i++) {
-        w->passed[i] = oldest[i] != 0 && oldest[i] == w->oldest[i] ? w->passed[i] + 1 : 0;
+        bool served = (p->takes >> i & 1) != 0; /* it could have been, now */
+        w->passed[i] = oldest[i] != 0 && oldest[i] == w->oldest[i] ? w->passed[i] + served : 0;
         w->oldest[i] = oldest[i];
         /* Once round at most; again where its only frame was away in between. */
         if (w->passed[i] > 4 * w->stream_count)
@@ -79,7 +84,7 @@ void check_lease(world *w, const fw_action *action, proc *p, frame *f) {
 }
 
 static void check_counts(world *w) {
-    uint64_t waiting = 0, recalled = 0;
+    uint64_t suspects = 0, recalled = 0;
     fw_ledger_totals totals;
     fw_ledger_total(w->ledger, &totals);
     for (uint32_t i = 0; i < w->stream_count; i++) {
@@ -94,9 +99,21 @@ static void check_counts(world *w) {
             is.dropped != should->dropped || is.in_flight != should->in_flight || is.errors != should->errors ||
             is.duplicates != should->duplicates)
             failed(w, "stream %u: the account is not true", i);
-        waiting += is.ready;
+        uint32_t able = 0, idle = 0;
+        for (uint32_t j = 0; j < w->proc_limit && is.ready > 0; j++)
+            if (can_take(w, &w->procs[j], i)) {
+                able++;
+                idle += w->procs[j].told.unfinished == 0;
+            }
+        if (idle > 0)
+            failed(w, "%llu frames wait, and %u workers have nothing", (unsigned long long)is.ready, idle);
+        if (is.ready > is.suspects && able > (totals.suspects > 0 ? 1 : 0))
+            failed(w, "%llu frames wait, and %u workers could take one", (unsigned long long)is.ready, able);
+        suspects += is.suspects;
         recalled += is.recalled;
     }
+    if (suspects != totals.suspects)
+        failed(w, "%llu suspects wait, not %u", (unsigned long long)suspects, totals.suspects);
     if (recalled != w->recalled)
         failed(w, "%llu frames were moved, not %llu", (unsigned long long)recalled, (unsigned long long)w->recalled);
     if (totals.unknown != w->unknown || totals.stale != w->stale)
@@ -106,17 +123,6 @@ static void check_counts(world *w) {
         failed(w, "%llu pinned, not %llu", (unsigned long long)totals.pinned, (unsigned long long)w->pinned);
     if (w->died != 0)
         failed(w, "a death was not reported");
-
-    uint32_t able = 0, idle = 0;
-    for (uint32_t i = 0; i < w->proc_limit; i++)
-        if (can_take(w, &w->procs[i])) {
-            able++;
-            idle += w->procs[i].told.unfinished == 0;
-        }
-    if (waiting > 0 && idle > 0)
-        failed(w, "%llu frames wait, and %u workers have nothing", (unsigned long long)waiting, idle);
-    if (waiting > totals.suspects && able > (totals.suspects > 0 ? 1 : 0))
-        failed(w, "%llu frames wait, and %u workers could take one", (unsigned long long)waiting, able);
 }
 
 static void check_worker(world *w, const proc *p) {
@@ -172,7 +178,7 @@ static void check_current(world *w, const frame *f, const fw_ledger_frame *look)
     if (t->started > 0 || w->now < t->active + w->options.deadline)
         return;
     for (uint32_t i = 0; i < w->proc_limit && t->here; i++)
-        if (can_take(w, &w->procs[i]) && w->procs[i].told.unfinished == 0)
+        if (can_take(w, &w->procs[i], f->stream) && w->procs[i].told.unfinished == 0)
             failed(w, "process %u starts nothing, and another is idle", (unsigned)(p - w->procs));
 }
 
@@ -182,7 +188,7 @@ static void check_moves(world *w) {
     const proc *busy = NULL;
     for (uint32_t i = 0; i < w->proc_limit; i++) {
         const proc *p = &w->procs[i];
-        idle += can_take(w, p) && p->told.unfinished == 0;
+        idle += can_take(w, p, STREAMS) && p->told.unfinished == 0;
         fw_ledger_worker look;
         if (!p->used || !p->told.here || p->told.started == 0 || w->now < p->told.active + w->options.patience ||
             !fw_ledger_look(w->ledger, p->told.handle, &look) || look.late)
@@ -193,7 +199,9 @@ static void check_moves(world *w) {
                 continue;
             if (it->recalled)
                 return;
-            busy = p;
+            for (uint32_t k = 0; k < w->proc_limit; k++)
+                if (can_take(w, &w->procs[k], w->frames[j].stream) && w->procs[k].told.unfinished == 0)
+                    busy = p;
         }
     }
     if (idle == 0 || busy == NULL)
@@ -257,7 +265,7 @@ void check_print(const world *w) {
                p->linked ? " linked" : "", p->quitting ? " quitting" : "", p->has_count, p->view_count, p->up.count,
                p->down.count, t->here ? "here" : "", t->away ? "away" : "", t->left ? "left" : "",
                t->ended ? "ended" : "", t->credit, t->unfinished, t->started, t->holders,
-               can_take(w, p) ? ", can take" : "");
+               can_take(w, p, STREAMS) ? ", can take" : "");
     }
     for (uint32_t i = 0; i < FRAMES; i++) {
         const frame *f = &w->frames[i];

@@ -99,6 +99,7 @@ void proc_join(world *w, bool observer) {
                  .observer = observer,
                  .shares = shares,
                  .supervised = roll(w, 3) == 0,
+                 .takes = !w->picky || w->calm || roll(w, 3) == 0 ? ~0u : 1 + roll(w, (1u << w->stream_count) - 1),
                  .attentive = roll(w, 2) != 0,
                  .instance = mix(++w->instances),
                  .credit = roll(w, 4) != 0 ? 2 : 1 + roll(w, 12),

@@ -102,7 +102,7 @@ typedef struct proc {
     bool used, alive, stopped, hung, linked, quitting, child, told_end;
     bool shares, supervised, observer, attentive, slow;
     uint64_t instance;
-    uint32_t credit, batch;
+    uint32_t credit, batch, takes; /* streams, by bit */
     unsigned connection;
     having has[HAS_MAX];
     fw_slot_ref views[HAS_MAX];
@@ -137,6 +137,7 @@ typedef struct world {
     bool calm;       /* no faults any more */
     uint32_t faults; /* how many in 1024 steps */
     uint32_t poison; /* how many in 1024 frames */
+    bool picky;      /* workers that do not take every stream */
     uint64_t steps;
     bool trace;
     char failure[256]; /* "": none */
@@ -208,7 +209,8 @@ void book_settle(world *w);
 void check_lease(world *w, const fw_action *action, proc *p, frame *f);
 void check_step(world *w);
 void check_all(world *w);
-bool can_take(const world *w, const proc *p);
+/* A frame of this stream; of any: STREAMS. */
+bool can_take(const world *w, const proc *p, uint32_t stream);
 /* What there is, for who reads a replay. */
 void check_print(const world *w);
 

@@ -119,8 +119,10 @@ static void watch_time(world *w) {
             t->starts_nothing = 0;
         else if (t->starts_nothing == 0)
             t->starts_nothing = w->settled; /* at some time since then */
-        if (t->starts_nothing != 0 && w->now >= t->starts_nothing + w->options.deadline)
+        if (t->starts_nothing != 0 && w->now >= t->starts_nothing + w->options.deadline) {
             t->lost = true;
+            t->mixed |= w->picky; /* it keeps what no idle worker takes */
+        }
         if (t->silent || (t->away && w->now >= t->away_since + w->options.grace))
             t->lost = true;
         for (uint32_t j = 0; j < FRAMES && t->started > 0; j++) {

@@ -172,6 +172,8 @@ void world_calm(world *w) {
         proc *p = &w->procs[i];
         if (!p->used)
             continue;
+        if (p->alive && p->takes != ~0u && !p->observer)
+            proc_kill(w, p);
         p->stopped = false;
         if (p->alive && p->hung)
             proc_kill(w, p);
@@ -246,6 +248,7 @@ void world_open(world *w, uint64_t seed, uint32_t most) {
     w->stream_count = 1 + roll(w, STREAMS);
     w->faults = (uint32_t[]){ 0, 2, 8, 32 }[roll(w, 4)];
     w->poison = (uint32_t[]){ 0, 0, 16, 64 }[roll(w, 4)];
+    w->picky = roll(w, 2) != 0;
     w->options = (fw_ledger_options){ .deadline = 2000,
                                       .grace = 400,
                                       .patience = 20,
