@@ -144,12 +144,14 @@ class Frame:
         Raises BadMessage for a payload that cannot be decoded.
         """
         if self._array is None:
-            self._array = self._view() if self.header.encoding == "raw" else self._decode()
+            header = self.header
+            if header.encoding == "raw":
+                # frombuffer, not ndarray(): only that one keeps the view from being made writable again.
+                flat = np.frombuffer(memoryview(self._payload).toreadonly(), _dtypes.get(header.dtype) or self.dtype)
+                self._array = flat.reshape(header.shape)
+            else:
+                self._array = self._decode()
         return self._array
-
-    def _view(self) -> NDArray[Any]:
-        # frombuffer, not ndarray(): only that one keeps the view from being made writable again.
-        return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
     def _decode(self) -> NDArray[Any]:
         from .decode import decode

@@ -27,6 +27,9 @@ def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
     stream = stream_name(name) if name else ""
     header = Header.unpack(bytes(parts[1]))
     kind = header.kind
+    if kind == "frame" and count == 3 and stream and not header.place:  # mostly
+        _check_length(header, len(parts[2]))
+        return stream, header
     if kind not in KINDS:
         return stream, header
     if (kind in STREAMLESS) is bool(stream):
@@ -37,7 +40,6 @@ def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
             _check_length(header, _length_of(header.place))
         else:
             _check_count(kind, count, 3)
-            _check_length(header, len(parts[2]))
     elif kind == "result":
         _check_count(kind, count, 3 + len(header.arrays))
         _check_result(header, parts)
