@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import zmq
 
 from .errors import BadMessage, Closed, Error, Timeout
@@ -27,6 +28,7 @@ from .stats import Stats
 from .transport import Identity, Options, Transport
 from .url import Url, parse
 
+_LARGE_BLOCK = (32 << 20) - (64 << 10)  # just below what malloc still learns from; never written, so it costs nothing
 DEFAULT_URL = "tcp://127.0.0.1:5555"
 BATCH_PAUSE = 0.2  # seconds
 
@@ -84,6 +86,7 @@ class Intake:
         curve = load(keys, server_key)
         known = identity or Identity(secrets.randbits(64) | 1)
 
+        _keep_freed_memory()
         self.stats = Stats()
         self._pid = os.getpid()
         self._timeout = timeout
@@ -263,6 +266,15 @@ def is_alone(frame: Frame) -> bool:
 def next_by(deadline: float | None, frames: list[Frame], leased: bool) -> float | None:
     """Until when a batch waits for its next frame."""
     return time.monotonic() + BATCH_PAUSE if deadline is None and frames and leased else deadline
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc's malloc keep what messages free, for the next ones, up to 64 MiB.
+
+    It learns that from a large block that is freed. Without, a message of some MB gives its pages back whenever the
+    receiver is ahead of the sender, and the next one takes them anew: up to 0.7 ms a frame at 1080p.
+    """
+    np.empty(_LARGE_BLOCK, np.uint8)
 
 
 def describe(error: BaseException) -> str:
