@@ -5,9 +5,11 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import threading
+import time
 from typing import NamedTuple
 
-_FORMAT = struct.Struct("=5Qd")
+_FORMAT = struct.Struct("=5Q2d")
 READY, ENDED = 1, 2
 
 
@@ -19,7 +21,8 @@ class State(NamedTuple):
     errors: int = 0
     bad: int = 0
     phase: int = 0  # 0, READY (signals are handled), ENDED (every stream has)
-    since: float = 0.0  # time.monotonic() of the frame in hand; 0: none
+    since: float = 0.0  # time.monotonic() of the start of the frame in hand, or its last progress; 0: none
+    deadline: float = 0.0  # seconds from there that its sender allows; 0: none
 
 
 class Board:
@@ -29,6 +32,7 @@ class Board:
         self.fd = fd
         self._page = mmap.mmap(fd, _FORMAT.size)
         self._state = State()
+        self._lock = threading.Lock()
 
     @classmethod
     def make(cls) -> Board:
@@ -41,6 +45,16 @@ class Board:
         return State(*_FORMAT.unpack(self._page))
 
     def write(self, **changes: int | float) -> None:
+        with self._lock:
+            self._put(**changes)
+
+    def extend(self) -> None:
+        """The frame in hand makes progress; from any thread."""
+        with self._lock:
+            if self._state.since:
+                self._put(since=time.monotonic())
+
+    def _put(self, **changes: int | float) -> None:
         self._state = self._state._replace(**changes)  # type: ignore[arg-type]
         self._page[:] = _FORMAT.pack(*self._state)
 

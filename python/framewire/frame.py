@@ -23,6 +23,10 @@ class Owner(Protocol):
     def wants_answers(self) -> bool:
         """Whether a loop answers the frames that its user did not."""
 
+    @property
+    def deadline(self) -> float:
+        """Seconds from a frame's start to its answer, or its next progress; 0: none."""
+
     def acknowledge(self, frame: Frame) -> None:
         """Answer with None; nothing if the frame was answered already."""
 

@@ -179,6 +179,10 @@ class LeasedWorker(Session):
 
     # Answers, from any thread
 
+    @property
+    def deadline(self) -> float:
+        return self.welcome.deadline / 1e9
+
     def answer(self, frame: Frame, value: Any, arrays: Mapping[str, Any]) -> None:
         packed, described, parts = pack_result(value, arrays)
         self._check_limits(packed, described)
@@ -217,7 +221,7 @@ class LeasedWorker(Session):
 
     def progress(self, frame: Frame) -> None:
         key, now = self._key(frame), time.monotonic()
-        every = min(_PROGRESS_EVERY, self.welcome.deadline / 1e9 / _PROGRESS_AT_LEAST)
+        every = min(_PROGRESS_EVERY, self.deadline / _PROGRESS_AT_LEAST)
         with self._state:
             if not frame.open or key not in self._started or now - self._progressed.get(key, 0.0) < every:
                 return

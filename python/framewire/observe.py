@@ -23,6 +23,7 @@ class LeasedObserver(Session):
     """Frames of a leased URL as they go by, and their owner. A frame is asked for when the user wants one."""
 
     wants_answers = False
+    deadline = 0.0
 
     def __init__(self, url: Url, options: Options) -> None:
         # A queue of one is the latest only: nothing is asked for ahead, since it would grow stale here.

@@ -19,6 +19,7 @@ from .frame import Frame
 from .handler import UsageError, load_handler, where
 from .intake import describe
 from .receiver import Receiver
+from .transport import Identity
 
 OK, BROKE, USAGE = 0, 1, 2
 LEAVE_IF_ALONE = signal.SIGUSR1  # the end was seen by others: who has no sender need not wait for one
@@ -34,6 +35,8 @@ class Job:
     options: dict[str, Any]  # of Receiver
     path: list[str]  # where modules are looked for
     quiet: bool = False  # another process says what there is to say of the connection
+    instance: int = 0  # who the process is to leased senders
+    supervisor: int = 0  # and who tells them of its death
 
 
 def main(job: Job, board_fd: int, report_fd: int, parent: int) -> int:
@@ -66,7 +69,8 @@ def _serve(job: Job, board: Board) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, LEAVE_IF_ALONE):
         signal.signal(number, leave)
     handler = load_handler(job.handler)
-    receiver = Receiver(*job.urls, **job.options)
+    identity = Identity(job.instance, job.supervisor, board.extend) if job.instance else None
+    receiver = Receiver(*job.urls, **job.options, identity=identity)
     with receiver:
         board.write(phase=READY)
         if stopped:
@@ -74,7 +78,7 @@ def _serve(job: Job, board: Board) -> None:
         stats = receiver.stats
         errors = 0
         for frame in receiver:
-            board.write(since=time.monotonic())
+            board.write(since=time.monotonic(), deadline=frame.owner.deadline)
             error = answer(handler, frame)
             if error is not None:
                 if not errors:

@@ -39,6 +39,7 @@ class Results:
         wants_answers: bool = True,
     ) -> None:
         self.wants_answers = wants_answers
+        self.deadline = 0.0
         self._context = context
         self._keys = keys
         self._stats = stats

@@ -18,8 +18,8 @@ import msgpack
 import zmq
 
 from .errors import BadMessage
-from .fields import UINT32_MAX
-from .header import ARRAYS_MAX, Header, stream_name
+from .fields import UINT32_MAX, Fields
+from .header import ARRAYS_MAX, VERSION, Header, stream_name
 from .keeper import Keeper
 from .leased import Body, Hello, Welcome
 from .link import Link
@@ -29,12 +29,14 @@ from .transport import BRIEFLY, FOREVER, Options, receive
 from .url import Url
 
 _PARTS_MAX = 4 + ARRAYS_MAX
+_LAST = int(zmq.NOBLOCK)  # plain numbers: an operation on flags takes longer than a send
+_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _UNANSWERED = 2.0  # seconds without a welcome, until it is said
 _BYE_WITHIN = 1.0
 _LINGER = 2.0  # seconds that a close gives to results that could not leave yet
 
 Key = tuple[int, int]  # epoch, seq
-#: What waits to be sent: the frame that it answers (None: it does not outlive the connection), and its parts.
+#: What waits to be sent: the frame that it answers (None: it does not outlive its connection), and its parts.
 Word = tuple[Key | None, list[Any]]
 
 
@@ -92,11 +94,15 @@ class Session:
 
     # Sending
 
-    def post(self, kind: str, stream: str = "", key: Key = (0, 0), body: Body | None = None) -> None:
-        """Say something of the connection as it is now; from any thread."""
+    def post(
+        self, kind: str, stream: str = "", key: Key = (0, 0), body: Body | None = None, *, lasting: bool = False
+    ) -> None:
+        """Say something; from any thread. If it is not lasting, it is of the connection as it is now only."""
         if self.closed:
             return
-        self._outbox.append((None, [stream.encode(), Header(kind, *key, body=body).pack()]))
+        fields: Fields = {"v": VERSION, "kind": kind}
+        fields |= body.fields() if body is not None else {"epoch": key[0], "seq": key[1]}
+        self._outbox.append((key if lasting else None, [stream.encode(), msgpack.packb(fields)]))
         self._keeper.send(self)
 
     def flush(self) -> None:
@@ -111,11 +117,11 @@ class Session:
             self._leave_when_done()
 
     def _send(self, parts: list[Any]) -> None:
-        made = self._link.socket
-        last = len(parts) - 1
-        for place, part in enumerate(parts):
-            # A socket without a high water mark takes all; zmq.Frames were copied when the answer was given.
-            made.send(part, zmq.NOBLOCK if place == last else zmq.NOBLOCK | zmq.SNDMORE, copy=type(part) is bytes)
+        # A socket without a high water mark takes all; zmq.Frames were copied when the answer was given.
+        send = self._link.socket.send
+        for part in parts[:-1]:
+            send(part, _MORE, type(part) is bytes)
+        send(parts[-1], _LAST, type(parts[-1]) is bytes)
 
     def _say_hello(self) -> None:
         self.up = False
@@ -150,7 +156,7 @@ class Session:
     def _read(self, wait: bool = False) -> bool:
         """Read one message; false: there is none. With `wait`, look for up to BRIEFLY ms."""
         try:
-            parts = receive(self._link.socket, 0 if wait else zmq.NOBLOCK, _PARTS_MAX)
+            parts = receive(self._link.socket, 0 if wait else _LAST, _PARTS_MAX)
         except zmq.Again:
             return False
         try:
@@ -269,7 +275,7 @@ class Session:
             say(f"results are lost: the sender at {link.address} is gone")
 
     def _answers_wait(self) -> bool:
-        return any(key is not None for key, _ in self._outbox)
+        return self._role == "worker" and any(key is not None for key, _ in self._outbox)
 
     # What subclasses do
 

@@ -18,6 +18,7 @@ from .errors import Error
 from .handler import UsageError
 from .log import say
 from .process import BROKE, LEAVE_IF_ALONE, OK, USAGE, Job
+from .witness import Witness, new_instance
 
 _FIRST_BACK_OFF = 1.0  # seconds; doubled at each death
 _LAST_BACK_OFF = 30.0
@@ -50,6 +51,7 @@ class Worker:
         self._board = Board.make()
         self._report, report = os.pipe()
         passed = [self._board.fd, report]
+        self.job.instance = new_instance()
         text = json.dumps([asdict(self.job), *passed, os.getpid()])
         try:
             self.process = subprocess.Popen(
@@ -92,6 +94,8 @@ class Supervisor:
     """Runs `processes` workers until all have ended. One use."""
 
     def __init__(self, job: Job, processes: int, kill_after: float | None) -> None:
+        self._witness = Witness(job.urls, job.options)
+        job = replace(job, supervisor=self._witness.instance)
         self._workers = [Worker(replace(job, quiet=place > 0)) for place in range(processes)]
         self._kill_after = kill_after
         self._signals = 0
@@ -112,7 +116,9 @@ class Supervisor:
             for worker in self._workers:
                 if worker.process is not None:
                     worker.kill(signal.SIGKILL)
-                    worker.reap()
+                    code, _, _ = worker.reap()
+                    self._witness.died(worker.job.instance, _reason(code))
+            self._witness.close()
             for number, handler in former.items():
                 signal.signal(number, handler)
         if isinstance(self._failure, UsageError):
@@ -158,8 +164,9 @@ class Supervisor:
             if worker.process is None:
                 continue
             state = worker.state
-            if self._kill_after is not None and state.since and now - state.since > self._kill_after:
-                say(f"worker {worker.process.pid} is at a frame for more than {self._kill_after:g} s; killing it")
+            limit = None if self._kill_after is None else state.deadline + self._kill_after
+            if limit is not None and state.since and now - state.since > limit:
+                say(f"worker {worker.process.pid} is at a frame for more than {limit:g} s; killing it")
                 worker.kill(signal.SIGKILL)
             elif self._ending and now >= self._ask_at and state.phase == READY and not state.since:
                 worker.kill(LEAVE_IF_ALONE)
@@ -170,7 +177,10 @@ class Supervisor:
         assert worker.process is not None
         pid = worker.process.pid
         code, state, report = worker.reap()
-        if code == OK and (state.phase == ENDED or self._ending):
+        ended = code == OK and (state.phase == ENDED or self._ending)
+        if not ended:
+            self._witness.died(worker.job.instance, _reason(code))
+        if ended:
             if not self._ending:
                 self._ending = True
                 self._ask_at = time.monotonic() + _ALONE
@@ -211,12 +221,19 @@ def _count(number: int, what: str) -> str:
 
 
 def _how(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
+    return f"ended with exit code {code}" if code >= 0 else f"died by {_signal_name(-code)}"
+
+
+def _reason(code: int) -> str:
+    """As senders are told."""
+    return f"exit code {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
+
+
+def _signal_name(number: int) -> str:
     try:
-        return f"died by {signal.Signals(-code).name}"
+        return signal.Signals(number).name
     except ValueError:
-        return f"died by signal {-code}"
+        return f"signal {number}"
 
 
 def _poll(fds: list[int], seconds: float) -> list[tuple[int, int]]:

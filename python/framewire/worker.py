@@ -35,7 +35,8 @@ def work(
     handler: `handle(frame) -> value` or `-> (value, {"name": array})`, or a class whose instance, made once a process,
     is called so; from the top level of a file, or its name: "file.py", "file.py:name", "module:name".
     processes: how many to run; each is a fresh Python, so a script that calls this needs `if __name__ == "__main__":`.
-    kill_after: seconds after which a process that is still at a frame is killed and replaced.
+    kill_after: seconds after its deadline at which a process that is still at a frame is killed and replaced; where
+        frames have no deadline (push+), after their start.
     The rest is as for Receiver.
 
     Returns 0, or 1 if it could not go on. Raises Error for what makes no sense, like a handler that is not there.

@@ -8,12 +8,18 @@ from framewire.frame import Frame
 class NoOwner:
     """Takes note of what it is told."""
 
+    wants_answers = True
+    deadline = 0.0
+
     def __init__(self) -> None:
         self.bad: list[str] = []
         self.answers: list[Any] = []
 
     def answer(self, frame: Frame, value: Any, arrays: Any) -> None:
         self.answers.append((value, arrays))
+
+    def acknowledge(self, frame: Frame) -> None:
+        self.answers.append(None)
 
     def fail(self, frame: Frame, text: str) -> None:
         self.answers.append(text)

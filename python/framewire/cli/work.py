@@ -50,7 +50,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--follow", action="store_true", help="stay for the next run after the end")
     add("--timeout", type=seconds, metavar="TIME", help="give up after so long without a sender (default: wait)")
     add("--kill-after", type=seconds, metavar="TIME",
-        help="kill and replace a process that is at one frame for longer than this (default: off)")  # fmt: skip
+        help="kill and replace a process that passed its frame's deadline by this; where there is no deadline (push+),"
+        " that is at one frame for longer (default: off)")  # fmt: skip
     add("--keys", metavar="DIR", help="CURVE: the folder with our keys, made by framewire keygen")
     add("--server-key", metavar="KEY", help="CURVE: the sender's public key, or the file that it is in")
     add("--door", metavar="DIR", help="where local senders offer shared memory; push+ and pub+ have no use for it")
