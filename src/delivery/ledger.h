@@ -128,6 +128,9 @@ typedef struct fw_hello {
  * back. It gets nothing before its next credit. 0: no memory, or more than 64 different sets of streams are asked for. */
 fw_worker fw_ledger_on_hello(fw_ledger *self, fw_time now, const fw_hello *hello);
 
+/* Who that is, until it is forgotten; else 0. */
+fw_worker fw_ledger_find(const fw_ledger *self, uint64_t instance);
+
 /* How many frames it may have; capped. None goes to a worker before its first credit after a hello; 0 stops it again. */
 void fw_ledger_on_credit(fw_ledger *self, fw_time now, fw_worker worker, uint32_t credit);
 

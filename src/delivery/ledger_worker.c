@@ -117,6 +117,11 @@ static void resume(fw_ledger *self, uint32_t worker, const fw_hello *hello) {
     }
 }
 
+fw_worker fw_ledger_find(const fw_ledger *self, uint64_t instance) {
+    void *known = fw_map_get(&self->instances, instance);
+    return known != NULL ? fw_lg_handle(self, (uint32_t)((uintptr_t)known - 1)) : 0;
+}
+
 fw_worker fw_ledger_on_hello(fw_ledger *self, fw_time now, const fw_hello *hello) {
     fw_lg_clock(self, now);
     void *known = fw_map_get(&self->instances, hello->instance);

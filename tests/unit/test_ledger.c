@@ -230,6 +230,32 @@ static void streams_take_turns(void **state) {
     assert_fails(fw_ledger_add_stream(hub.ledger, 2, &other), FW_INVALID, "epoch");
 }
 
+static void a_worker_gets_only_the_streams_that_it_takes(void **state) {
+    (void)state;
+    open_with((fw_ledger_options){ 0 });
+    uint32_t other;
+    assert_ok(fw_ledger_add_stream(hub.ledger, 2, &other));
+    hello(A, 4, &(fw_hello){ .streams = &other, .stream_count = 1 });
+    hello(B, 1, &(fw_hello){ .streams = &other, .stream_count = 0 });
+    capture(2);
+    expect_nothing();
+    assert_ok(fw_ledger_on_frame(hub.ledger, hub.now, other,
+                                 &(fw_capture){ .seq = 0, .frame = hub.frames, .slot = FW_NO_SLOT }));
+    drain();
+    assert_int_equal(expect(FW_ACTION_LEASE, A, 0)->stream, other);
+    expect_nothing();
+    hello(C, 1, NULL);
+    assert_int_equal(expect(FW_ACTION_LEASE, C, 0)->stream, 0);
+    /* A is free for nothing that C has: it keeps its frame, however long it takes. */
+    fw_ledger_on_result(hub.ledger, hub.now, hub.workers[A], (fw_key){ 2, 0 }, false);
+    drain();
+    passes(2 * DEADLINE);
+    fw_ledger_frame look;
+    assert_true(fw_ledger_look_frame(hub.ledger, key(0), &look));
+    assert_int_equal(look.state, FW_FRAME_LEASED);
+    assert_int_equal(fw_ledger_wakes(hub.ledger), FW_FOREVER);
+}
+
 static void the_end_is_said_once_every_frame_is_settled(void **state) {
     (void)state;
     open_with((fw_ledger_options){ 0 });
@@ -399,6 +425,24 @@ static void a_recall_is_void_once_the_frame_is_started(void **state) {
     expect_nothing();
     assert_int_equal(answers(A, 1), FW_ACCEPTED);
     assert_int_equal(account().recalled, 0);
+}
+
+static void who_does_not_hear_a_recall_is_no_bar_to_others(void **state) {
+    (void)state;
+    open_with((fw_ledger_options){ 0 });
+    hello(A, 2, NULL);
+    hello(B, 2, NULL);
+    capture(4); /* 0 and 2 to A, 1 and 3 to B */
+    starts(A, 0);
+    starts(B, 1);
+    hello(C, 1, NULL);
+    passes(FW_SECOND);
+    expect(FW_ACTION_RECALL, A, 2);
+    expect_nothing(); /* there is one idle worker */
+    passes(fw_ledger_wakes(hub.ledger) - hub.now);
+    expect(FW_ACTION_RECALL, B, 3);
+    returns(B, 3);
+    expect(FW_ACTION_LEASE, C, 3);
 }
 
 static void who_starts_nothing_loses_its_frames_once_another_is_free(void **state) {
@@ -575,7 +619,9 @@ static void a_clean_leave_blames_nobody(void **state) {
     hello(A, 2, NULL);
     capture(2);
     starts(A, 0);
+    assert_int_equal(fw_ledger_find(hub.ledger, 1000 + A), hub.workers[A]);
     leaves(A);
+    assert_int_equal(fw_ledger_find(hub.ledger, 1000 + B), 0);
     hello(B, 2, NULL);
     assert_false(expect(FW_ACTION_LEASE, B, 0)->guarded);
     expect(FW_ACTION_LEASE, B, 1);
@@ -730,6 +776,7 @@ int main(void) {
         cmocka_unit_test_teardown(a_worker_gets_no_more_than_its_credit_and_the_cap, shut),
         cmocka_unit_test_teardown(a_frame_goes_to_the_worker_with_the_fewest_then_to_the_longest_idle, shut),
         cmocka_unit_test_teardown(streams_take_turns, shut),
+        cmocka_unit_test_teardown(a_worker_gets_only_the_streams_that_it_takes, shut),
         cmocka_unit_test_teardown(the_end_is_said_once_every_frame_is_settled, shut),
         cmocka_unit_test_teardown(drop_oldest_takes_the_oldest_that_is_ready, shut),
         cmocka_unit_test_teardown(a_result_of_a_former_holder_is_accepted_while_the_frame_is_open, shut),
@@ -739,6 +786,7 @@ int main(void) {
         cmocka_unit_test_teardown(a_missed_deadline_takes_back_what_is_not_started_unblamed, shut),
         cmocka_unit_test_teardown(a_waiting_frame_is_recalled_for_an_idle_worker, shut),
         cmocka_unit_test_teardown(a_recall_is_void_once_the_frame_is_started, shut),
+        cmocka_unit_test_teardown(who_does_not_hear_a_recall_is_no_bar_to_others, shut),
         cmocka_unit_test_teardown(who_starts_nothing_loses_its_frames_once_another_is_free, shut),
         cmocka_unit_test_teardown(an_instance_that_is_back_in_time_goes_on, shut),
         cmocka_unit_test_teardown(what_a_hello_does_not_name_is_ready_again, shut),
