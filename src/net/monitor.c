@@ -252,6 +252,11 @@ size_t fw_socket_unread(const fw_socket *self) {
     return unread;
 }
 
+uint32_t fw_socket_incarnation(const fw_socket *self, int fd) {
+    const struct fw_connections *all = self->connections;
+    return fd >= 0 && (size_t)fd < all->room ? all->by_fd[fd].incarnation : 0;
+}
+
 void fw_monitor_forget(fw_socket *self) {
     for (size_t i = 0; i < self->connections->room; i++)
         end_link(self, &self->connections->by_fd[i]);

@@ -81,6 +81,9 @@ fw_event_kind fw_socket_event(fw_socket *self, fw_event *event);
  * nothing because its queue is full drops, at the end of a Unix socket, what it had not read. tcp: 0. */
 size_t fw_socket_unread(const fw_socket *self);
 
+/* Which of the connections that had this fd is the present one. */
+uint32_t fw_socket_incarnation(const fw_socket *self, int fd);
+
 /* Connect anew, after FW_EVENT_WRONG_PEER of a socket that connects: libzmq does not. Let some time pass before. */
 fw_status fw_socket_reconnect(fw_socket *self);
 

@@ -1,0 +1,143 @@
+"""Frames in a sender's shared memory: mapped read-only, and given back when the last view of them has died."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import mmap
+import os
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BadMessage, Error
+
+ALIGNMENT = 64  # bytes: where a slot may begin
+_SIZE_MAX = 1 << 47  # bytes that a process can map
+_F_SEAL_FUTURE_WRITE = 0x10  # Linux 5.1; fcntl names it from Python 3.13 on
+_NO_CHANGE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+_NO_WRITE = fcntl.F_SEAL_WRITE | _F_SEAL_FUTURE_WRITE
+
+
+class Release(NamedTuple):
+    """A slot that is read no more, in the order in which the sender wants it said."""
+
+    region: int
+    slot: int
+    gen: int
+
+
+class Releases:
+    """Slots whose last view has died: put in from whatever thread that was, taken out by their owner's.
+
+    Readable (select, zmq.Poller) while some are to be taken.
+    """
+
+    def __init__(self) -> None:
+        self.held = 0  # slots that are viewed, or whose release was not taken yet
+        self._pid = os.getpid()
+        self._waiting: deque[Release] = deque()
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def fileno(self) -> int:
+        return self._wake
+
+    def put(self, release: Release) -> None:
+        """Called by finalizers: never waits, takes no lock, touches no socket."""
+        self._waiting.append(release)
+        if self._wake >= 0:
+            # Always: whether the owner is on its way already cannot be told without a lock.
+            os.eventfd_write(self._wake, 1)
+
+    def take(self) -> list[Release]:
+        """All that are there. The owner's thread."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+        taken: list[Release] = []
+        while self._waiting:
+            taken.append(self._waiting.popleft())
+        self.held -= len(taken)
+        return taken
+
+    def check_process(self) -> None:
+        """Raises Error in a child that was forked since: what it would say is its parent's to say."""
+        if os.getpid() != self._pid:
+            raise Error(
+                f"this receiver belongs to process {self._pid}, of which this one is a fork: its frames and views are"
+                " not this process's; open a Receiver after the fork"
+            )
+
+    def close(self) -> None:
+        """Views that die later are not told of any more."""
+        wake, self._wake = self._wake, -1
+        if wake >= 0:
+            os.close(wake)
+
+
+class _View:
+    """What a slot's arrays stand on: NumPy keeps it until the last of them is gone, slices included.
+
+    A __del__ and no weakref.finalize, which takes more than twice the time. No array can be made writable on it.
+    """
+
+    __slots__ = ("__array_interface__", "_region", "_release")
+
+    def __init__(self, region: Region, release: Release, interface: dict[str, Any]) -> None:
+        self._region = region  # the mapping stays as long
+        self._release = release
+        self.__array_interface__ = interface
+
+    def __del__(self) -> None:
+        self._region.releases.put(self._release)
+
+
+class Region:
+    """A sender's memory, mapped for reading. It is unmapped when it and the last view on it are gone."""
+
+    def __init__(self, number: int, fd: int, size: int, releases: Releases) -> None:
+        """Takes fd, whatever happens. Raises Error for memory that could change size, or be written to by others."""
+        self.number = number
+        self.size = size
+        self.releases = releases
+        try:
+            _check(fd, size)
+            self._map = mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ)
+        except (OSError, ValueError, OverflowError) as error:
+            raise Error(f"the sender's shared memory of {size} bytes cannot be mapped: {error}") from None
+        finally:
+            os.close(fd)
+        self._address: int = np.frombuffer(self._map, np.uint8).__array_interface__["data"][0]
+
+    def view(self, slot: int, gen: int, offset: int, length: int) -> NDArray[np.uint8]:
+        """The bytes of a slot, read-only, 64-byte aligned: no copy.
+
+        When the last array on them is gone, the slot is put among the releases. Raises BadMessage for a descriptor that
+        does not lie in the region, and Error in a forked child. The owner's thread.
+        """
+        self.releases.check_process()
+        if not (0 <= offset <= self.size and 0 < length <= self.size - offset and offset % ALIGNMENT == 0):
+            raise BadMessage(
+                "payload",
+                f"a frame of {length} bytes at {offset} of shared memory that has {self.size}, in steps of 64",
+            )
+        interface = {"shape": (length,), "typestr": "|u1", "data": (self._address + offset, True), "version": 3}
+        self.releases.held += 1
+        return np.asarray(_View(self, Release(self.number, slot, gen), interface))
+
+
+def _check(fd: int, size: int) -> None:
+    """May this be mapped without fear that a hostile sender makes reading it a crash?"""
+    try:
+        seals = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
+    except OSError:
+        raise Error("what the sender gave as its shared memory is no memfd; it is not mapped") from None
+    if seals & _NO_CHANGE != _NO_CHANGE or not seals & _NO_WRITE:
+        raise Error(
+            f"the sender's shared memory is not sealed against shrinking, growing and writing (seals {seals:#x}); it is"
+            " not mapped"
+        )
+    there = os.fstat(fd).st_size
+    if not 0 < size <= min(there, _SIZE_MAX):
+        raise Error(f"the sender's shared memory has {there} bytes, not {size} as was said; it is not mapped")

@@ -1,0 +1,404 @@
+#include "net/door.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "net/doorway.h"
+#include "net/pidfd.h"
+
+enum {
+    VISITORS_MAX = 1024,
+    READY_MAX = 32,
+    LAST_WORDS_MAX = 4096, /* packets that a dead process can have left unread; a living child's are not waited for */
+    NOBODY = 65534         /* as whom the kernel shows users that this namespace does not know */
+};
+#define PATIENCE (2 * FW_SECOND)
+#define PAUSE    (FW_SECOND / 2) /* before accepting again, when there are no file descriptors left */
+
+struct fw_visitor {
+    TAILQ_ENTRY(fw_visitor) link;
+    int socket; /* -1: it left */
+    int pidfd;  /* -1 before its knock */
+    bool in;
+    bool wants_room;
+    fw_time knock_by;
+    unsigned last_words;
+    void *known_as;
+};
+
+TAILQ_HEAD(fw_visitors, fw_visitor);
+
+struct fw_door {
+    fw_doorway way;
+    int epoll_fd;
+    unsigned limit;
+    fw_time patience;
+    fw_time accept_at;            /* FW_FOREVER: now, whenever somebody comes */
+    struct fw_visitors strangers; /* not let in yet, in the order of knock_by */
+    struct fw_visitors guests;
+    fw_visitor *knocking, *gone; /* to be refused, or freed, at the next call */
+    struct epoll_event ready[READY_MAX];
+    int ready_count, ready_at;
+    fw_packet_buffer buffer;
+    fw_packet packet;
+    fw_door_counts counts;
+    char why[1024];
+};
+
+/* What epoll gives back: a visitor, and which of its two fds. */
+#define PIDFD_MARK    UINT64_C(1)
+#define FOR_SOCKET(v) ((uint64_t)(uintptr_t)(v))
+#define FOR_PIDFD(v)  (FOR_SOCKET(v) | PIDFD_MARK)
+#define FOR_LISTEN    UINT64_C(0)
+#define FOR_NOBODY    UINT64_MAX
+
+static fw_status watch(fw_door *self, int operation, int fd, uint32_t events, uint64_t for_whom) {
+    struct epoll_event event = { .events = events, .data.u64 = for_whom };
+    return epoll_ctl(self->epoll_fd, operation, fd, &event) ? fw_fail_errno(errno, "a visitor cannot be watched")
+                                                            : FW_OK;
+}
+
+/* epoll lets go of a file only when its last fd is closed, and a fork may have more. */
+static void unwatch(fw_door *self, int *fd_p) {
+    if (*fd_p < 0)
+        return;
+    epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, *fd_p, NULL);
+    close(*fd_p);
+    *fd_p = -1;
+}
+
+static void free_visitor(fw_door *self, fw_visitor *visitor) {
+    for (int i = self->ready_at; i < self->ready_count; i++)
+        if ((self->ready[i].data.u64 & ~PIDFD_MARK) == FOR_SOCKET(visitor))
+            self->ready[i].data.u64 = FOR_NOBODY;
+    if (self->knocking == visitor)
+        self->knocking = NULL;
+    if (self->gone == visitor)
+        self->gone = NULL;
+    unwatch(self, &visitor->socket);
+    unwatch(self, &visitor->pidfd);
+    TAILQ_REMOVE(visitor->in ? &self->guests : &self->strangers, visitor, link);
+    self->counts.visitors--;
+    free(visitor);
+}
+
+static void say_no(int socket, const char *why) {
+    fw_packet_send(socket, FW_PACKET_REFUSED, &(fw_part){ why, strlen(why) }, 1, -1);
+}
+
+fw_status fw_door_open(const fw_door_options *options, fw_door **self_p) {
+    *self_p = NULL;
+    if (geteuid() == NOBODY)
+        return fw_fail(FW_UNSUPPORTED,
+                       "a sender that runs as `nobody` (user %d) shares no memory, since any user of another "
+                       "namespace looks the same; let it run as a user of its own",
+                       NOBODY);
+    fw_door *self = calloc(1, sizeof *self);
+    if (!self)
+        return fw_fail(FW_NO_MEMORY, "out of memory");
+    TAILQ_INIT(&self->strangers);
+    TAILQ_INIT(&self->guests);
+    self->limit = options->visitors ? options->visitors : VISITORS_MAX;
+    self->patience = options->patience ? options->patience : PATIENCE;
+    self->accept_at = FW_FOREVER;
+    self->epoll_fd = -1;
+    fw_status status = fw_doorway_open(options->folder, &self->way);
+    if (status == FW_OK && (self->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
+        status = fw_fail_errno(errno, "no door can be opened");
+    if (status == FW_OK)
+        status = watch(self, EPOLL_CTL_ADD, self->way.listen_fd, EPOLLIN, FOR_LISTEN);
+    if (status == FW_OK)
+        *self_p = self;
+    else
+        fw_door_close(&self);
+    return status;
+}
+
+const char *fw_door_name(const fw_door *self) {
+    return self->way.name;
+}
+
+int fw_door_fd(const fw_door *self) {
+    return self->epoll_fd;
+}
+
+/* ---- Who comes -------------------------------------------------------------------------------------------------------- */
+
+/* NULL: it may come in, as far as its user goes. */
+static const char *unwelcome(const fw_door *self, int socket) {
+    struct ucred who;
+    socklen_t size = sizeof who;
+    if (self->counts.visitors >= self->limit)
+        return "this sender shares its memory with as many receivers as it may already";
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) || who.uid == NOBODY)
+        return "this receiver's user is not known in the sender's user namespace, so that no memory is shared";
+    if (who.uid != geteuid() && who.uid != 0)
+        return "memory is shared within one user only, and the sender runs as another";
+    return NULL;
+}
+
+static void admit(fw_door *self, fw_time now, int socket) {
+    int room = FW_PACKET_BUFFER;
+    const char *why = unwelcome(self, socket);
+    fw_visitor *visitor = why ? NULL : calloc(1, sizeof *visitor);
+    if (visitor && watch(self, EPOLL_CTL_ADD, socket, EPOLLIN, FOR_SOCKET(visitor)) == FW_OK) {
+        setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+        visitor->socket = socket;
+        visitor->pidfd = -1;
+        visitor->knock_by = fw_after(now, self->patience);
+        TAILQ_INSERT_TAIL(&self->strangers, visitor, link);
+        self->counts.visitors++;
+        return;
+    }
+    say_no(socket, why ? why : "the sender has no memory left for one more receiver");
+    free(visitor);
+    close(socket);
+    self->counts.refused++;
+}
+
+static void accept_all(fw_door *self, fw_time now) {
+    for (;;) {
+        int socket = accept4(self->way.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (socket >= 0) {
+            admit(self, now, socket);
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK)
+                return;
+            /* Most likely all file descriptors are in use: the one who waits would keep the fd readable for good. */
+            fw_warn("the door cannot let anybody in for now: %s", strerrordesc_np(errno));
+            watch(self, EPOLL_CTL_MOD, self->way.listen_fd, 0, FOR_LISTEN);
+            self->accept_at = fw_after(now, PAUSE);
+            return;
+        }
+    }
+}
+
+static void refuse(fw_door *self, fw_visitor *visitor, const char *why) {
+    say_no(visitor->socket, why);
+    self->counts.refused++;
+    free_visitor(self, visitor);
+}
+
+/* Takes the pidfd. false: refused. */
+static bool hear_knock(fw_door *self, fw_visitor *visitor) {
+    struct ucred who = { 0 };
+    socklen_t size = sizeof who;
+    getsockopt(visitor->socket, SOL_SOCKET, SO_PEERCRED, &who, &size);
+    visitor->pidfd = self->packet.fd;
+    if (self->packet.count != 1 || self->packet.parts[0].size != FW_TOKEN_SIZE) {
+        self->counts.bad++;
+        refuse(self, visitor, "a knock is a token of 16 bytes");
+        return false;
+    }
+    if (fw_pidfd_check(visitor->pidfd, who.pid) != FW_OK) {
+        refuse(self, visitor, fw_cause());
+        return false;
+    }
+    return true;
+}
+
+fw_status fw_door_let_in(fw_door *self, fw_visitor *visitor) {
+    fw_status status = watch(self, EPOLL_CTL_ADD, visitor->pidfd, EPOLLIN, FOR_PIDFD(visitor));
+    if (status == FW_OK)
+        status = fw_packet_send(visitor->socket, FW_PACKET_ACCEPTED, NULL, 0, -1);
+    if (status != FW_OK) { /* it will not hear why */
+        refuse(self, visitor, "the sender cannot watch one more receiver");
+        return status;
+    }
+    TAILQ_REMOVE(&self->strangers, visitor, link);
+    TAILQ_INSERT_TAIL(&self->guests, visitor, link);
+    visitor->in = true;
+    self->knocking = NULL;
+    self->counts.let_in++;
+    return FW_OK;
+}
+
+void fw_door_refuse(fw_door *self, fw_visitor *visitor, const char *why) {
+    refuse(self, visitor, why);
+}
+
+/* ---- What happens ----------------------------------------------------------------------------------------------------- */
+
+static bool left(fw_door *self, fw_visitor *visitor, const char *why, fw_door_event *event) {
+    snprintf(self->why, sizeof self->why, "%s", why);
+    unwatch(self, &visitor->socket);
+    *event = (fw_door_event){ .kind = FW_DOOR_LEFT, .visitor = visitor, .why = self->why };
+    return true;
+}
+
+static bool on_bad(fw_door *self, fw_visitor *visitor, const char *why, fw_door_event *event) {
+    self->counts.bad++;
+    if (visitor->in)
+        return left(self, visitor, why, event);
+    refuse(self, visitor, why);
+    return false;
+}
+
+/* One packet. true: that is an event. */
+static bool on_packet(fw_door *self, fw_visitor *visitor, fw_door_event *event) {
+    fw_status status = fw_packet_receive(visitor->socket, &self->buffer, &self->packet);
+    if (status == FW_TIMEOUT)
+        return false;
+    if (status == FW_CLOSED) {
+        if (visitor->in)
+            return left(self, visitor, "", event);
+        free_visitor(self, visitor);
+        return false;
+    }
+    if (status != FW_OK)
+        return on_bad(self, visitor, fw_cause(), event);
+    if (self->packet.kind == (visitor->in ? FW_PACKET_MESSAGE : FW_PACKET_KNOCK)) {
+        if (visitor->in) {
+            *event = (fw_door_event){
+                .kind = FW_DOOR_MESSAGE, .visitor = visitor, .parts = self->packet.parts, .count = self->packet.count
+            };
+            return true;
+        }
+        if (!hear_knock(self, visitor))
+            return false;
+        self->knocking = visitor;
+        *event = (fw_door_event){ .kind = FW_DOOR_KNOCK, .visitor = visitor, .token = self->packet.parts[0].data };
+        return true;
+    }
+    if (self->packet.fd >= 0)
+        close(self->packet.fd);
+    return on_bad(self, visitor, visitor->in ? "it sent something else than a message" : "it did not knock first",
+                  event);
+}
+
+static bool on_socket(fw_door *self, struct epoll_event *ready, fw_visitor *visitor, fw_door_event *event) {
+    if (visitor->wants_room && ready->events & EPOLLOUT) {
+        ready->events &= ~(uint32_t)EPOLLOUT;
+        visitor->wants_room = false;
+        watch(self, EPOLL_CTL_MOD, visitor->socket, EPOLLIN, FOR_SOCKET(visitor));
+        *event = (fw_door_event){ .kind = FW_DOOR_ROOM, .visitor = visitor };
+        return true;
+    }
+    self->ready_at++;
+    return on_packet(self, visitor, event);
+}
+
+/* Its process is gone, which is told after all that it has sent. */
+static bool on_death(fw_door *self, fw_visitor *visitor, fw_door_event *event) {
+    if (visitor->socket >= 0 && visitor->last_words++ < LAST_WORDS_MAX && on_packet(self, visitor, event) &&
+        event->kind == FW_DOOR_MESSAGE)
+        return true;
+    self->ready_at++;
+    unwatch(self, &visitor->socket);
+    unwatch(self, &visitor->pidfd);
+    self->gone = visitor;
+    *event = (fw_door_event){ .kind = FW_DOOR_DIED, .visitor = visitor };
+    return true;
+}
+
+static bool look(fw_door *self) {
+    self->ready_at = 0;
+    self->ready_count = epoll_wait(self->epoll_fd, self->ready, READY_MAX, 0);
+    if (self->ready_count < 0)
+        self->ready_count = 0;
+    return self->ready_count > 0;
+}
+
+static void on_time(fw_door *self, fw_time now) {
+    fw_visitor *first;
+    while ((first = TAILQ_FIRST(&self->strangers)) != NULL && now >= first->knock_by)
+        refuse(self, first, "it did not knock in time");
+    if (now >= self->accept_at) {
+        self->accept_at = FW_FOREVER;
+        watch(self, EPOLL_CTL_MOD, self->way.listen_fd, EPOLLIN, FOR_LISTEN);
+    }
+}
+
+bool fw_door_next(fw_door *self, fw_time now, fw_door_event *event) {
+    if (self->knocking)
+        refuse(self, self->knocking, "the sender does not know it");
+    if (self->gone)
+        free_visitor(self, self->gone);
+    on_time(self, now);
+    for (;;) {
+        if (self->ready_at == self->ready_count && !look(self))
+            return false;
+        struct epoll_event *ready = &self->ready[self->ready_at];
+        fw_visitor *visitor = (fw_visitor *)(uintptr_t)(ready->data.u64 & ~PIDFD_MARK);
+        if (ready->data.u64 == FOR_NOBODY || ready->data.u64 == FOR_LISTEN) {
+            self->ready_at++;
+            if (ready->data.u64 == FOR_LISTEN)
+                accept_all(self, now);
+        } else if (ready->data.u64 & PIDFD_MARK) {
+            if (on_death(self, visitor, event))
+                return true;
+        } else if (on_socket(self, ready, visitor, event)) {
+            return true;
+        }
+    }
+}
+
+fw_time fw_door_wakes(const fw_door *self) {
+    const fw_visitor *first = TAILQ_FIRST(&self->strangers);
+    return first && first->knock_by < self->accept_at ? first->knock_by : self->accept_at;
+}
+
+/* ---- To who is in ----------------------------------------------------------------------------------------------------- */
+
+static fw_status send_to(fw_door *self, fw_visitor *visitor, fw_packet_kind kind, const fw_part *parts, size_t count,
+                         int fd) {
+    if (visitor->socket < 0)
+        return fw_fail(FW_CLOSED, "the other side of the door has hung up");
+    fw_status status = fw_packet_send(visitor->socket, kind, parts, count, fd);
+    if (status == FW_FULL && !visitor->wants_room) {
+        visitor->wants_room = true;
+        watch(self, EPOLL_CTL_MOD, visitor->socket, EPOLLIN | EPOLLOUT, FOR_SOCKET(visitor));
+    }
+    return status;
+}
+
+fw_status fw_door_send(fw_door *self, fw_visitor *visitor, const fw_part *parts, size_t count) {
+    return send_to(self, visitor, FW_PACKET_MESSAGE, parts, count, -1);
+}
+
+fw_status fw_door_give(fw_door *self, fw_visitor *visitor, uint64_t region, int fd, uint64_t size) {
+    uint64_t facts[2] = { htole64(region), htole64(size) };
+    return send_to(self, visitor, FW_PACKET_MEMORY, &(fw_part){ facts, sizeof facts }, 1, fd);
+}
+
+void fw_door_forget(fw_door *self, fw_visitor *visitor) {
+    free_visitor(self, visitor);
+}
+
+void fw_visitor_set(fw_visitor *visitor, void *known_as) {
+    visitor->known_as = known_as;
+}
+
+void *fw_visitor_get(const fw_visitor *visitor) {
+    return visitor->known_as;
+}
+
+void fw_door_count(const fw_door *self, fw_door_counts *counts) {
+    *counts = self->counts;
+}
+
+void fw_door_close(fw_door **self_p) {
+    fw_door *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    for (fw_visitor *visitor; (visitor = TAILQ_FIRST(&self->strangers)) != NULL;)
+        free_visitor(self, visitor);
+    for (fw_visitor *visitor; (visitor = TAILQ_FIRST(&self->guests)) != NULL;)
+        free_visitor(self, visitor);
+    fw_doorway_close(&self->way);
+    if (self->epoll_fd >= 0)
+        close(self->epoll_fd);
+    fw_packet_buffer_free(&self->buffer);
+    free(self);
+}
