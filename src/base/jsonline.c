@@ -1,6 +1,6 @@
 #include "base/jsonline.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,8 +112,9 @@ static char *unescape(const char *at, const char *end) {
     return text;
 }
 
-fw_status fw_json_text_field(const char *line, const char *key, char **text_p) {
-    *text_p = NULL;
+/* The value of a field at the top of the object that begins at line; *value_p is NULL where there is none. */
+static fw_status find_field(const char *line, const char *key, const char **value_p, const char **end_p) {
+    *value_p = *end_p = NULL;
     const char *at = skip_space(line);
     bool more = *at++ == '{';
     if (!more)
@@ -130,10 +131,9 @@ fw_status fw_json_text_field(const char *line, const char *key, char **text_p) {
         if (end == NULL)
             break;
         bool found = (size_t)(behind - name) == strlen(key) + 2 && strncmp(name + 1, key, strlen(key)) == 0;
-        if (found && *value == '"' && *text_p == NULL) {
-            *text_p = unescape(value, end);
-            if (*text_p == NULL)
-                return fw_fail(FW_NO_MEMORY, "no memory for a line");
+        if (found && *value_p == NULL) {
+            *value_p = value;
+            *end_p = end;
         }
         at = skip_space(end);
         more = *at == ',';
@@ -141,7 +141,31 @@ fw_status fw_json_text_field(const char *line, const char *key, char **text_p) {
             return FW_OK;
         at++;
     }
-    free(*text_p);
-    *text_p = NULL;
+    *value_p = NULL;
     return fw_fail(FW_BAD_INPUT, "not a whole JSON object");
+}
+
+fw_status fw_json_text_field(const char *line, const char *key, char **text_p) {
+    const char *value, *end;
+    *text_p = NULL;
+    fw_status status = find_field(line, key, &value, &end);
+    if (status != FW_OK || value == NULL || *value != '"')
+        return status;
+    *text_p = unescape(value, end);
+    return *text_p != NULL ? FW_OK : fw_fail(FW_NO_MEMORY, "no memory for a line");
+}
+
+bool fw_json_int_field(const char *line, const char *outer, const char *key, int64_t *number_p) {
+    const char *value, *end;
+    if (find_field(line, outer, &value, &end) != FW_OK || value == NULL || *value != '{')
+        return false;
+    if (find_field(value, key, &value, &end) != FW_OK || value == NULL)
+        return false;
+    char *behind;
+    errno = 0;
+    long long number = strtoll(value, &behind, 10);
+    if (behind != end || errno != 0)
+        return false;
+    *number_p = number;
+    return true;
 }

@@ -42,17 +42,15 @@ static fw_status write_all(int fd, const void *data, size_t size) {
     return FW_OK;
 }
 
-fw_status fw_array_save(int folder_fd, const char *folder, const char *stem, const fw_array *array,
-                        const fw_part *payload, fw_text *path) {
-    char safe[201];
-    fw_file_name(safe, array->name.data, array->name.size);
-    char name[640] = "";
+fw_status fw_file_write(int folder_fd, const char *folder, const char *stem, const char *extension,
+                        const fw_part *parts, size_t count, fw_text *path) {
+    char name[256] = "";
     int fd = -1;
     for (int same = 0; fd < 0 && same < SAME_NAMES; same++) {
         if (same == 0)
-            snprintf(name, sizeof name, "%.150s-%.80s.npy", stem, safe);
+            snprintf(name, sizeof name, "%.230s%s", stem, extension);
         else
-            snprintf(name, sizeof name, "%.150s-%.80s.%d.npy", stem, safe, same);
+            snprintf(name, sizeof name, "%.230s.%d%s", stem, same, extension);
         fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
         if (fd < 0 && errno != EEXIST)
             break;
@@ -60,11 +58,9 @@ fw_status fw_array_save(int folder_fd, const char *folder, const char *stem, con
     if (fd < 0)
         return fw_fail_errno(errno, "%s/%s", folder, name);
 
-    char header[512];
-    size_t header_size = npy_header(&array->format, header);
-    fw_status status = write_all(fd, header, header_size);
-    if (status == FW_OK)
-        status = write_all(fd, payload->data, payload->size);
+    fw_status status = FW_OK;
+    for (size_t i = 0; status == FW_OK && i < count; i++)
+        status = write_all(fd, parts[i].data, parts[i].size);
     if (status != FW_OK) {
         status = fw_fail_errno(errno, "%s/%s", folder, name);
         unlinkat(folder_fd, name, 0);
@@ -73,4 +69,11 @@ fw_status fw_array_save(int folder_fd, const char *folder, const char *stem, con
     if (status == FW_OK)
         fw_text_format(path, "%s/%s", folder, name);
     return status;
+}
+
+fw_status fw_array_write(int folder_fd, const char *folder, const char *stem, const fw_format *format,
+                         const fw_part *payload, fw_text *path) {
+    char header[512];
+    const fw_part parts[] = { { header, npy_header(format, header) }, *payload };
+    return fw_file_write(folder_fd, folder, stem, ".npy", parts, 2, path);
 }

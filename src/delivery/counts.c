@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-void fw_sender_counts(fw_sender *self, fw_counts *counts) {
+void fw_sender_count(fw_sender *self, fw_counts *counts) {
     size_t slots;
-    pthread_mutex_lock(&self->lock);
     *counts = self->counts;
     const fw_output *first = self->outputs[0];
     first->kind->count(first, counts);
@@ -23,9 +22,16 @@ void fw_sender_counts(fw_sender *self, fw_counts *counts) {
         counts->arrays_not_kept = self->collect->arrays_not_kept;
         pthread_mutex_unlock(&self->collect->lock);
     }
-    pthread_mutex_unlock(&self->lock);
+    counts->nulls = fw_results_nulls(self->results);
+    counts->arrays_not_kept = fw_results_arrays_not_kept(self->results);
     counts->memory = self->options.memory;
     counts->memory_used = fw_pool_used(self->pool, &slots);
+}
+
+void fw_sender_counts(fw_sender *self, fw_counts *counts) {
+    pthread_mutex_lock(&self->lock);
+    fw_sender_count(self, counts);
+    pthread_mutex_unlock(&self->lock);
 }
 
 size_t fw_sender_sides(fw_sender *self, fw_side_counts *sides, size_t room) {
@@ -61,9 +67,21 @@ void fw_sender_metrics(void *arg, fw_text *text) {
     fw_counts counts;
     fw_sender_counts(self, &counts);
     metric(text, "frames_captured_total", "counter", "Frames that the source gave.", counts.captured);
-    metric(text, "frames_sent_total", "counter", "Frames handed to the first output.", counts.sent);
+    if (counts.leases) {
+        metric(text, "frames_done_total", "counter", "Frames that a worker answered.", counts.done);
+        metric(text, "frames_dead_total", "counter", "Frames that no worker could answer.", counts.dead);
+        metric(text, "frames_leased", "gauge", "Frames with a worker.", counts.leased);
+        metric(text, "frames_redelivered_total", "counter", "Leases of frames that had one before.",
+               counts.redelivered);
+        metric(text, "results_error_total", "counter", "Results whose handler raised.", counts.errors);
+        metric(text, "results_duplicate_total", "counter", "Results for a frame that had one.", counts.duplicates);
+        metric(text, "messages_refused_total", "counter", "Messages that were refused, and changed nothing.",
+               counts.unknown);
+    } else {
+        metric(text, "frames_sent_total", "counter", "Frames handed to the first output.", counts.sent);
+    }
     metric(text, "frames_dropped_total", "counter", "Frames dropped because nobody could take them.", counts.dropped);
-    metric(text, "frames_in_flight", "gauge", "Frames captured, and not sent or dropped yet.", counts.in_flight);
+    metric(text, "frames_in_flight", "gauge", "Frames captured, whose fate is open.", counts.in_flight);
     metric(text, "payload_bytes_total", "counter", "Bytes of payloads handed to the first output.", counts.bytes);
     metric(text, "receivers", "gauge", "Receivers connected to the first output.", counts.peers);
     metric(text, "memory_bytes", "gauge", "The budget for frames.", counts.memory);

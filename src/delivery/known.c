@@ -12,6 +12,7 @@
 typedef struct known_item {
     struct known_item *next; /* same hash */
     bool known;              /* false: its last line is to be retried */
+    fw_known_file file;
     char name[];
 } known_item;
 
@@ -30,10 +31,11 @@ static known_item *find(const fw_known *self, const char *name) {
     return item;
 }
 
-static fw_status learn(fw_known *self, const char *name, bool known) {
+static fw_status learn(fw_known *self, const char *name, bool known, const fw_known_file *file) {
     known_item *item = find(self, name);
     if (item != NULL) {
         item->known = known;
+        item->file = *file;
         return FW_OK;
     }
     size_t size = strlen(name) + 1;
@@ -42,6 +44,7 @@ static fw_status learn(fw_known *self, const char *name, bool known) {
         return fw_fail(FW_NO_MEMORY, "no memory for the items of a results file");
     memcpy(item->name, name, size);
     item->known = known;
+    item->file = *file;
     item->next = fw_map_get(&self->items, hash(name));
     fw_status status = fw_map_put(&self->items, hash(name), item);
     if (status != FW_OK)
@@ -54,8 +57,11 @@ static fw_status learn_line(fw_known *self, const char *line, bool retry_errors)
     fw_status status = fw_json_text_field(line, "status", &verdict);
     if (status == FW_OK)
         status = fw_json_text_field(line, "item", &item);
+    fw_known_file file = { -1, -1 };
+    (void)fw_json_int_field(line, "meta", "size", &file.size);
+    (void)fw_json_int_field(line, "meta", "mtime", &file.mtime);
     if (status == FW_OK && item != NULL)
-        status = learn(self, item, !(retry_errors && verdict != NULL && strcmp(verdict, "error") == 0));
+        status = learn(self, item, !(retry_errors && verdict != NULL && strcmp(verdict, "error") == 0), &file);
     free(item);
     free(verdict);
     return status;
@@ -88,9 +94,13 @@ fw_status fw_known_read(fw_known *self, int fd, const char *path, bool retry_err
     return status;
 }
 
-bool fw_known_has(const fw_known *self, const char *item) {
+bool fw_known_has(const fw_known *self, const char *item, fw_known_file *file_p) {
     const known_item *found = find(self, item);
-    return found != NULL && found->known;
+    if (found == NULL || !found->known)
+        return false;
+    if (file_p != NULL)
+        *file_p = found->file;
+    return true;
 }
 
 static void drop_chain(void *value) {

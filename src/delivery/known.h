@@ -19,7 +19,13 @@ typedef struct fw_known {
  * retry_errors; a line that is not one of ours is FW_BAD_INPUT, and the cause names its number. */
 fw_status fw_known_read(fw_known *self, int fd, const char *path, bool retry_errors);
 
-bool fw_known_has(const fw_known *self, const char *item);
+/* What the last line says of the item's file; -1 where it does not. */
+typedef struct fw_known_file {
+    int64_t size, mtime;
+} fw_known_file;
+
+/* Is the item known? *file_p (or NULL) is what its line says of it. */
+bool fw_known_has(const fw_known *self, const char *item, fw_known_file *file_p);
 void fw_known_free(fw_known *self);
 
 #endif

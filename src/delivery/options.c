@@ -10,6 +10,7 @@
 #define DEFAULT_QUEUE    4
 #define DEFAULT_DRAIN    (5 * FW_SECOND)
 #define DEFAULT_DEADLINE (30 * FW_SECOND)
+#define DEFAULT_ATTEMPTS 3
 #define DEFAULT_SYNC     (1 * FW_SECOND)
 
 static const char *copy(const char *text, bool *failed) {
@@ -37,10 +38,6 @@ static fw_status check(const fw_sender_options *options) {
     if (!fw_stream_name_valid(options->stream, strlen(options->stream)))
         return fw_fail(FW_INVALID, "--stream %s: a stream's name is 1 to 128 bytes of UTF-8 without control characters",
                        options->stream);
-    if (options->result_arrays != NULL && options->collect == NULL)
-        return fw_fail(FW_INVALID, "--result-arrays needs --collect URL, where results come in");
-    if (options->results != NULL && options->collect == NULL)
-        return fw_fail(FW_INVALID, "--results needs --collect URL, where results come in");
     if (options->resume && (options->results == NULL || strcmp(options->results, "-") == 0))
         return fw_fail(FW_INVALID, "--resume needs --results FILE, where the earlier results are");
     if (options->allow != NULL && options->keys == NULL)
@@ -56,6 +53,7 @@ fw_status fw_options_copy(const fw_sender_options *options, fw_sender_options *o
     own->side_urls = copy_list(options->side_urls, &failed);
     own->collect = copy(options->collect, &failed);
     own->results = copy(options->results, &failed);
+    own->dead_letter = copy(options->dead_letter, &failed);
     own->result_arrays = copy(options->result_arrays, &failed);
     own->keys = copy(options->keys, &failed);
     own->allow = copy(options->allow, &failed);
@@ -68,6 +66,7 @@ fw_status fw_options_copy(const fw_sender_options *options, fw_sender_options *o
     own->queue = options->queue > 0 ? options->queue : DEFAULT_QUEUE;
     own->drain = options->drain > 0 ? options->drain : DEFAULT_DRAIN;
     own->deadline = options->deadline > 0 ? options->deadline : DEFAULT_DEADLINE;
+    own->attempts = options->attempts > 0 ? options->attempts : DEFAULT_ATTEMPTS;
     own->sync = options->sync > 0 ? options->sync : DEFAULT_SYNC;
     own->timeout = options->timeout > 0 ? options->timeout : FW_FOREVER;
     return check(own);
@@ -78,7 +77,7 @@ void fw_options_free(fw_sender_options *own) {
     for (size_t i = 0; side != NULL && side[i] != NULL; i++)
         free((char *)side[i]);
     free((void *)own->side_urls);
-    const char *texts[] = { own->url,  own->stream, own->collect, own->results,    own->result_arrays,
+    const char *texts[] = { own->url,  own->stream, own->collect, own->results,    own->result_arrays, own->dead_letter,
                             own->keys, own->allow,  own->metrics, own->ready_file, own->door };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free((char *)texts[i]);

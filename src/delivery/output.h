@@ -34,6 +34,8 @@ typedef struct fw_output_class {
     /* Would a frame be taken now? Asked before it is packed. */
     bool (*takes)(fw_output *self);
     fw_taken (*send)(fw_output *self, const fw_packed *packed, fw_frame *frame);
+    /* Drop the oldest frame that nobody works at. false: there is none here. NULL: none ever is. */
+    bool (*drop_oldest)(fw_output *self);
     /* Has libzmq something for tend() that its fd will not tell again? To be asked after a send from another thread,
      * which may have used up the fd's edge. */
     bool (*wants_tending)(fw_output *self);
@@ -51,21 +53,28 @@ typedef struct fw_output_class {
     int (*wait_fd)(const fw_output *self);
     /* The name of one that takes frames, for people: "receiver". */
     const char *taker;
+    bool leased;
     /* Close the sockets; frames that libzmq still holds come back when the context ends. */
     void (*close)(fw_output *self);
     /* After the context's end. */
     void (*free)(fw_output *self);
 } fw_output_class;
 
-#define FW_OUTPUT_FDS 80
+#define FW_OUTPUTS_MAX 16
+#define FW_OUTPUT_FDS  80
 
 struct fw_output {
     const fw_output_class *kind;
     fw_sender *sender;
-    const char *url;        /* where it listens, as it is typed at the other side */
+    const char *url; /* where it listens, as it is typed at the other side: the first of urls */
+    const char *urls[FW_OUTPUTS_MAX];
+    size_t url_count;
     bool first;             /* the output that counts */
     uint64_t sent, dropped; /* frames */
 };
+
+/* One hub at one or several addresses. */
+fw_status fw_lease_open(fw_sender *sender, const fw_url *urls, size_t count, fw_output **self_p);
 
 /* PUSH or XPUB. */
 fw_status fw_plain_open(fw_sender *sender, const fw_url *url, bool first, fw_output **self_p);

@@ -24,38 +24,42 @@ static fw_status parse_urls(const fw_sender_options *options, typed urls[FW_OUTP
     return FW_OK;
 }
 
-static fw_status open_one(fw_sender *self, const typed *one) {
-    size_t place = self->output_count;
-    if (one->url.pattern == FW_LEASED)
-        return fw_fail(FW_UNSUPPORTED,
-                       "%s: leased delivery is not in this version; say push+%s (each frame to one worker) "
-                       "or pub+%s (to every subscriber)",
-                       one->text, one->text, one->text);
-    fw_status status = fw_plain_open(self, &one->url, place == 0, &self->outputs[place]);
-    self->output_count += status == FW_OK;
-    return status;
-}
-
 fw_status fw_sender_open_outputs(fw_sender *self) {
-    typed urls[FW_OUTPUTS_MAX];
-    size_t count;
-    fw_status status = parse_urls(&self->options, urls, &count);
+    typed all[FW_OUTPUTS_MAX];
+    fw_url leased[FW_OUTPUTS_MAX];
+    size_t count, leased_count = 0;
+    const typed *push = NULL;
+    fw_output *output = NULL;
+    fw_status status = parse_urls(&self->options, all, &count);
     if (status != FW_OK)
         return status;
-    size_t working = count;
     for (size_t i = 0; i < count; i++) {
-        if (urls[i].url.pattern == FW_PUB)
-            continue;
-        if (working != count)
-            return fw_fail(FW_INVALID, "%s: a sender has one working output; say pub+ for the others", urls[i].text);
-        working = i;
+        if (all[i].url.pattern == FW_LEASED)
+            leased[leased_count++] = all[i].url;
+        if (all[i].url.pattern != FW_PUB && (push != NULL || (all[i].url.pattern == FW_PUSH && leased_count > 0)))
+            return fw_fail(FW_INVALID, "%s: a sender has one working output; say pub+ for the others", all[i].text);
+        if (all[i].url.pattern == FW_PUSH)
+            push = &all[i];
     }
-    if (self->options.collect != NULL && (working == count || urls[working].url.pattern != FW_PUSH))
-        return fw_fail(FW_INVALID, "--collect goes with push+: subscribers of pub+ do not answer");
-    if (working != count)
-        status = open_one(self, &urls[working]);
-    for (size_t i = 0; status == FW_OK && i < count; i++)
-        if (i != working)
-            status = open_one(self, &urls[i]);
+    if (self->options.collect != NULL && push == NULL)
+        return fw_fail(FW_INVALID, "--collect goes with push+: %s",
+                       leased_count > 0 ? "leased results come back by themselves"
+                                        : "subscribers of pub+ do not answer");
+    bool wants_results = self->options.results != NULL || self->options.result_arrays != NULL;
+    if (wants_results && leased_count == 0 && self->options.collect == NULL)
+        return fw_fail(FW_INVALID, "--results: nobody answers; say --collect URL beside push+, or a leased URL");
+    if (leased_count > 0)
+        status = fw_lease_open(self, leased, leased_count, &output);
+    else if (push != NULL)
+        status = fw_plain_open(self, &push->url, true, &output);
+    if (status == FW_OK && output != NULL)
+        self->outputs[self->output_count++] = output;
+    for (size_t i = 0; status == FW_OK && i < count; i++) {
+        if (all[i].url.pattern != FW_PUB)
+            continue;
+        status = fw_plain_open(self, &all[i].url, self->output_count == 0, &output);
+        if (status == FW_OK)
+            self->outputs[self->output_count++] = output;
+    }
     return status;
 }

@@ -335,7 +335,8 @@ fw_status fw_plain_open(fw_sender *sender, const fw_url *url, bool first, fw_out
         free(self);
         return status;
     }
-    self->output.url = self->socket->bound;
+    self->output.url = self->output.urls[0] = self->socket->bound;
+    self->output.url_count = 1;
     *self_p = &self->output;
     return FW_OK;
 }

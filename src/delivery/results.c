@@ -115,8 +115,8 @@ fw_status fw_results_open(const fw_results_options *options, fw_results **self_p
     return FW_OK;
 }
 
-bool fw_results_knows(const fw_results *self, const char *item) {
-    return fw_known_has(&self->known, item);
+bool fw_results_knows(const fw_results *self, const char *item, fw_known_file *file_p) {
+    return fw_known_has(&self->known, item, file_p);
 }
 
 char *fw_line_about(const fw_header *header) {
@@ -147,7 +147,7 @@ static fw_status add_arrays(fw_results *self, const fw_line *line, const fw_head
         self->arrays_said = true;
         return FW_OK;
     }
-    char stream[201], stem[320];
+    char stream[201], stem[160];
     fw_file_name(stream, line->stream, strlen(line->stream));
     snprintf(stem, sizeof stem, "%.100s-%016" PRIx64 "-%" PRIu64, stream, line->epoch, line->seq);
     fw_text_format(&self->text, ",\"arrays\":{");
@@ -156,7 +156,10 @@ static fw_status add_arrays(fw_results *self, const fw_line *line, const fw_head
     for (size_t i = 0; fw_array_next(&left, &array); i++) {
         const fw_part *payload = &parts[FW_PARTS_BEFORE_PAYLOAD + 1 + i];
         fw_text path = { 0 };
-        fw_status status = fw_array_save(self->arrays_fd, self->options.arrays, stem, &array, payload, &path);
+        char name[201], file[256];
+        fw_file_name(name, array.name.data, array.name.size);
+        snprintf(file, sizeof file, "%.150s-%.79s", stem, name);
+        fw_status status = fw_array_write(self->arrays_fd, self->options.arrays, file, &array.format, payload, &path);
         if (status == FW_OK) {
             fw_text_format(&self->text, "%s", i > 0 ? "," : "");
             fw_text_json(&self->text, array.name.data, array.name.size);

@@ -11,6 +11,7 @@
 
 #include <framewire/sender.h>
 
+#include "delivery/known.h"
 #include "wire/header.h"
 #include "wire/message.h"
 
@@ -31,7 +32,7 @@ typedef struct fw_results_options {
 fw_status fw_results_open(const fw_results_options *options, fw_results **self_p);
 
 /* Has this item its result from an earlier run? Any thread: nothing is added after open. */
-bool fw_results_knows(const fw_results *self, const char *item);
+bool fw_results_knows(const fw_results *self, const char *item, fw_known_file *file_p);
 
 /* What a result's line says beside the worker's answer. */
 typedef struct fw_line {

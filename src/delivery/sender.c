@@ -144,8 +144,13 @@ static void count_drop(fw_sender *self) {
     self->next_seq++;
 }
 
-/* Under the lock: take the oldest waiting frame out, dropped. */
-static void drop_head(fw_sender *self) {
+/* Under the lock: drop the oldest frame that nobody works at. false: there is none. */
+static bool drop_oldest(fw_sender *self) {
+    fw_output *first = self->outputs[0];
+    if (first->kind->drop_oldest != NULL && first->kind->drop_oldest(first))
+        return true;
+    if (self->head == NULL)
+        return false;
     fw_frame *oldest = self->head;
     self->head = oldest->next;
     if (self->head == NULL)
@@ -153,6 +158,7 @@ static void drop_head(fw_sender *self) {
     self->queued--;
     self->counts.dropped++;
     fw_frame_drop(&oldest);
+    return true;
 }
 
 /* Wait until enough peers are there to start. */
@@ -175,10 +181,8 @@ static fw_status wait_for_start(fw_sender *self) {
 static fw_status loan_by_dropping(fw_sender *self, size_t size, fw_slot **slot_p) {
     fw_status status = FW_FULL;
     pthread_mutex_lock(&self->lock);
-    while (status == FW_FULL && self->options.when_full == FW_DROP_OLDEST && self->head != NULL) {
-        drop_head(self);
+    while (status == FW_FULL && self->options.when_full == FW_DROP_OLDEST && drop_oldest(self))
         status = fw_pool_loan(self->pool, size, 0, slot_p);
-    }
     if (status == FW_FULL)
         count_drop(self);
     pthread_mutex_unlock(&self->lock);
@@ -218,12 +222,12 @@ static void make_room(fw_sender *self) {
         return;
     }
     while (self->queued >= self->options.queue && self->options.when_full == FW_DROP_OLDEST)
-        drop_head(self);
+        (void)drop_oldest(self);
     if (self->options.queue_time <= 0 || self->options.when_full != FW_DROP_OLDEST)
         return;
     fw_time oldest = fw_now() - self->options.queue_time;
     while (self->queued > 2 && self->head->header.monotonic < oldest)
-        drop_head(self);
+        (void)drop_oldest(self);
 }
 
 void fw_sender_send_directly(fw_sender *self) {
@@ -330,9 +334,13 @@ void fw_sender_stop(fw_sender *self) {
 }
 
 const char *fw_sender_url(const fw_sender *self, size_t index) {
-    if (index < self->output_count)
-        return self->outputs[index]->url;
-    return index == self->output_count && self->collect != NULL ? self->collect->socket->bound : NULL;
+    for (size_t i = 0; i < self->output_count; i++) {
+        const fw_output *output = self->outputs[i];
+        if (index < output->url_count)
+            return output->urls[index];
+        index -= output->url_count;
+    }
+    return index == 0 && self->collect != NULL ? self->collect->socket->bound : NULL;
 }
 
 uint64_t fw_sender_epoch(const fw_sender *self) {

@@ -21,8 +21,6 @@
 #include "net/http.h"
 #include "net/security.h"
 
-#define FW_OUTPUTS_MAX 16
-
 typedef enum fw_phase {
     FW_RUNNING, /* frames come */
     FW_ENDING,  /* no frame follows, and none waits: the outputs come to their end */
@@ -78,6 +76,9 @@ bool fw_sender_is_direct(const fw_sender *self);
 
 /* Under the lock: hand over what waits, in order, as far as the outputs take it. */
 void fw_sender_pump(fw_sender *self);
+
+/* Under the lock: the account as it is, without what other parts know. */
+void fw_sender_count(fw_sender *self, fw_counts *counts);
 
 /* Under the lock: `end` with the account as it is, padded by so many bytes, into self->header. false: broken. */
 bool fw_sender_pack_end(fw_sender *self, size_t pad, fw_packed *packed);

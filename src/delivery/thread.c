@@ -127,8 +127,8 @@ bool fw_sender_pack_end(fw_sender *self, size_t pad, fw_packed *packed) {
     static const char padding[FW_META_MAX];
     fw_meta meta = { 0 };
     fw_status status = pad > 0 ? fw_meta_text(&meta, "pad", padding, pad) : FW_OK;
-    fw_counts counts = self->counts;
-    self->outputs[0]->kind->count(self->outputs[0], &counts);
+    fw_counts counts;
+    fw_sender_count(self, &counts);
     fw_header header = {
         .kind = FW_KIND_END,
         .epoch = self->epoch,

@@ -23,15 +23,24 @@ fw_status fw_pipeline_summary_json(fw_pipeline *self, char *out, size_t room) {
     fw_text_json(&text, sender->options.stream, strlen(sender->options.stream));
     fw_text_format(&text, ",\"epoch\":\"%016" PRIx64 "\"", sender->epoch);
     put(&text, "captured", counts->captured);
-    put(&text, "sent", counts->sent);
+    if (counts->leases) {
+        put(&text, "done", counts->done);
+        put(&text, "dead", counts->dead);
+    } else {
+        put(&text, "sent", counts->sent);
+    }
     put(&text, "dropped", counts->dropped);
     put(&text, "in_flight", counts->in_flight);
     put(&text, "skipped", summary.skipped);
     put(&text, "bad", summary.bad);
     put(&text, "missed", summary.missed);
+    if (counts->leases)
+        put(&text, "redelivered", counts->redelivered);
     if (sender->collect != NULL) {
         put(&text, "results", counts->results);
         put(&text, "lost", counts->lost);
+    }
+    if (counts->leases || sender->collect != NULL) {
         put(&text, "errors", counts->errors);
         put(&text, "duplicates", counts->duplicates);
         put(&text, "unknown", counts->unknown);
@@ -40,7 +49,7 @@ fw_status fw_pipeline_summary_json(fw_pipeline *self, char *out, size_t room) {
     }
     put(&text, "bytes", counts->bytes);
     fw_text_format(&text, ",\"seconds\":%.3f,\"fps\":%.2f,\"outputs\":[", summary.seconds,
-                   summary.seconds > 0 ? (double)counts->sent / summary.seconds : 0.0);
+                   summary.seconds > 0 ? (double)(counts->leases ? counts->done : counts->sent) / summary.seconds : 0.0);
     fw_side_counts sides[FW_OUTPUTS_MAX];
     size_t side_count = fw_sender_sides(sender, sides, FW_OUTPUTS_MAX);
     for (size_t i = 0; i < side_count; i++) {

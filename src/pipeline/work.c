@@ -143,9 +143,21 @@ static void account(fw_pipeline *self, const fw_job *job) {
     }
 }
 
+/* Has this item its result from an earlier run? A file that changed since is said, and skipped all the same. */
+static bool is_known(fw_pipeline *self, const fw_job *job) {
+    fw_known_file then;
+    if (job->status != FW_OK || !self->resume || job->item.name == NULL ||
+        !fw_results_knows(self->sender->results, job->item.name, &then))
+        return false;
+    int64_t size, mtime;
+    if (then.size >= 0 && fw_source_file(self->source, &job->item, &size, &mtime) &&
+        (size != then.size || mtime != then.mtime))
+        fw_warn("%s: skipped, but the file changed since its result", job->item.name);
+    return true;
+}
+
 static void process(fw_pipeline *self, fw_job *job) {
-    bool skip = job->status == FW_OK && self->resume && job->item.name != NULL &&
-                fw_results_knows(self->sender->results, job->item.name);
+    bool skip = is_known(self, job);
     if (job->status == FW_OK && !skip) {
         fw_status status = fw_source_measure(self->source, &job->item);
         if (status != FW_OK)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <strings.h>
 
 #include "base/status.h"
@@ -231,6 +232,17 @@ static void files_free_item(void *state, fw_item *item) {
     item->state = NULL;
 }
 
+static bool files_file(void *state, const fw_item *item, int64_t *size_p, int64_t *mtime_p) {
+    (void)state;
+    const file_item *file = item->state;
+    struct stat info;
+    if (file == NULL || stat(file->path, &info) != 0)
+        return false;
+    *size_p = info.st_size;
+    *mtime_p = (int64_t)info.st_mtim.tv_sec * FW_SECOND + info.st_mtim.tv_nsec;
+    return true;
+}
+
 static fw_status files_next(void *state, fw_item *item) {
     files_source *self = state;
     if (self->run.count > 0)
@@ -377,5 +389,6 @@ const fw_source_class fw_source_files = {
     .parallel = true,
     .has_items = true,
     .open = files_open, .next = files_next, .measure = files_measure, .fill = files_fill,
+    .file = files_file,
     .free_item = files_free_item, .rewind = files_rewind, .stop = files_stop, .close = files_close,
 };

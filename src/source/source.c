@@ -190,6 +190,11 @@ fw_status fw_source_fill(fw_source *self, fw_item *item, fw_frame *frame) {
     return status;
 }
 
+bool fw_source_file(fw_source *self, const fw_item *item, int64_t *size_p, int64_t *mtime_p) {
+    const source_part *part = &self->parts[item->part];
+    return part->kind->file != NULL && part->kind->file(part->state, item, size_p, mtime_p);
+}
+
 void fw_source_free_item(fw_source *self, fw_item *item) {
     const source_part *part = &self->parts[item->part];
     if (item->state != NULL)

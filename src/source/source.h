@@ -49,6 +49,8 @@ typedef struct fw_source_class {
                                                            any other failure is of one input: next goes on */
     fw_status (*measure)(void *state, fw_item *item);
     fw_status (*fill)(void *state, fw_item *item, fw_frame *frame);
+    /* The size and mtime (ns) of the item's file as it is now; false: it has none. NULL: no item has one. */
+    bool (*file)(void *state, const fw_item *item, int64_t *size_p, int64_t *mtime_p);
     void (*free_item)(void *state, fw_item *item); /* what item->state is; name and meta are not its business */
     fw_status (*rewind)(void *state);              /* for --loop: start again */
     void (*stop)(void *state);                     /* wake a next() that waits; any thread, signal handlers */
@@ -68,6 +70,7 @@ const char *fw_param_text(const fw_spec *spec, const fw_source_class *kind, cons
 fw_status fw_source_next_item(fw_source *self, fw_item *item);
 fw_status fw_source_measure(fw_source *self, fw_item *item);
 fw_status fw_source_fill(fw_source *self, fw_item *item, fw_frame *frame);
+bool fw_source_file(fw_source *self, const fw_item *item, int64_t *size_p, int64_t *mtime_p);
 void fw_source_free_item(fw_source *self, fw_item *item);
 bool fw_source_parallel(const fw_source *self);
 bool fw_source_quick(const fw_source *self);

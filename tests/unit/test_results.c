@@ -100,21 +100,35 @@ static void resume_cuts_a_torn_line_and_knows_the_rest(void **state) {
     append(PATH, "{\"stream\":\"cam\",\"epoch\":\"00");
 
     results = open_results(true, false);
-    assert_true(fw_results_knows(results, "a") && fw_results_knows(results, "b") && fw_results_knows(results, "c"));
-    assert_false(fw_results_knows(results, "d"));
+    assert_true(fw_results_knows(results, "a", NULL) && fw_results_knows(results, "b", NULL) && fw_results_knows(results, "c", NULL));
+    assert_false(fw_results_knows(results, "d", NULL));
     assert_ok(add(results, 0, "d", FW_DONE));
     assert_ok(fw_results_close(&results));
 
     results = open_results(true, true);
-    assert_false(fw_results_knows(results, "b"));
-    assert_true(fw_results_knows(results, "c") && fw_results_knows(results, "d"));
+    assert_false(fw_results_knows(results, "b", NULL));
+    assert_true(fw_results_knows(results, "c", NULL) && fw_results_knows(results, "d", NULL));
     assert_ok(add(results, 0, "b", FW_DONE));
     assert_ok(fw_results_close(&results));
 
     results = open_results(true, true);
-    assert_true(fw_results_knows(results, "b"));
+    assert_true(fw_results_knows(results, "b", NULL));
     assert_ok(fw_results_close(&results));
     assert_null(strstr(read_file(PATH), "\"epoch\":\"00{"));
+}
+
+static void a_line_tells_of_its_file(void **state) {
+    (void)state;
+    append(PATH, "{\"item\":\"a\",\"status\":\"done\",\"meta\":{\"file\":\"x\",\"size\":41,\"mtime\":-7}}\n"
+                 "{\"item\":\"b\",\"status\":\"done\",\"meta\":{\"size\":\"41\"}}\n");
+    fw_results *results = open_results(true, false);
+    fw_known_file file;
+    assert_true(fw_results_knows(results, "a", &file));
+    assert_int_equal(file.size, 41);
+    assert_int_equal(file.mtime, -7);
+    assert_true(fw_results_knows(results, "b", &file));
+    assert_int_equal(file.size, -1);
+    assert_ok(fw_results_close(&results));
 }
 
 static void a_torn_line_longer_than_a_block_is_cut_whole(void **state) {
@@ -124,7 +138,7 @@ static void a_torn_line_longer_than_a_block_is_cut_whole(void **state) {
     memset(torn, 'x', sizeof torn - 1);
     append(PATH, torn);
     fw_results *results = open_results(true, false);
-    assert_true(fw_results_knows(results, "a"));
+    assert_true(fw_results_knows(results, "a", NULL));
     assert_ok(fw_results_close(&results));
     assert_string_equal(read_file(PATH), "{\"item\":\"a\",\"status\":\"done\"}\n");
 }
@@ -219,6 +233,7 @@ int main(void) {
         WITH_FOLDER(a_file_that_is_not_empty_wants_resume),
         WITH_FOLDER(another_sender_is_refused),
         WITH_FOLDER(resume_cuts_a_torn_line_and_knows_the_rest),
+        WITH_FOLDER(a_line_tells_of_its_file),
         WITH_FOLDER(a_torn_line_longer_than_a_block_is_cut_whole),
         WITH_FOLDER(a_file_of_others_is_refused),
         WITH_FOLDER(a_full_disk_leaves_whole_lines),

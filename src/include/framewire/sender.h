@@ -36,18 +36,21 @@ typedef struct fw_result {
 } fw_result;
 
 typedef struct fw_sender_options {
-    const char *url;              /* the output, and how: push+tcp://, push+ipc://, pub+tcp://, pub+ipc:// */
-    const char *const *side_urls; /* more outputs, NULL-terminated: at most one of all is not pub+ */
+    const char *url;              /* the output, and how: tcp:// or ipc:// (leased), push+tcp://, pub+tcp://, ... */
+    const char *const *side_urls; /* more outputs, NULL-terminated: pub+, or more addresses of a leased one */
     const char *stream;           /* 1-128 bytes of UTF-8, no control characters; default "frames" */
     size_t memory;                /* the budget for frames in bytes; default 1 GiB */
     fw_when_full when_full;
     unsigned queue;            /* frames that may wait for their turn; 0: 4 */
     fw_time queue_time;        /* under FW_DROP_OLDEST: drop what waits longer than this, but for two; 0: off */
-    unsigned wait_workers;     /* loaning waits until so many peers are there */
+    unsigned wait_workers;     /* loaning waits until so many workers or peers are there */
     fw_time drain;             /* how long a stop waits for frames in flight; 0: 5 s */
-    fw_time deadline;          /* with collect: results not back after this much silence are lost; 0: 30 s */
+    fw_time deadline;          /* leased: from a frame's start to its result; with collect: results not back after
+                                     this much silence are lost; 0: 30 s */
     fw_time timeout;           /* how long to wait for the other side; 0: for ever */
     const char *collect;       /* with push+: where results come in (PULL), like tcp://0.0.0.0:5556 */
+    unsigned attempts;         /* leased: proven deaths or missed deadlines until a frame is dead; 0: 3 */
+    const char *dead_letter;   /* leased: a folder where dead frames are saved; NULL: nowhere */
     const char *results;       /* results as JSON lines: a file, or "-" for stdout */
     const char *result_arrays; /* a folder for arrays in results, as .npy */
     bool resume;               /* go on with a results file that is not empty */
@@ -68,7 +71,9 @@ typedef struct fw_sender_options {
 /* The account. Always captured = done + dead + dropped + in_flight for a leased output, and
  * captured = sent + dropped + in_flight for push+ and pub+. */
 typedef struct fw_counts {
+    bool leases;     /* the first output is leased: frames are done or dead, not sent */
     uint64_t captured, sent, done, dead, dropped, in_flight;
+    uint64_t leased;                                         /* of in_flight: with a worker */
     uint64_t results, errors, lost, duplicates, redelivered; /* lost = sent - results, where results are collected */
     uint64_t unknown;           /* results that belong to no frame of this run, and messages that break the format */
     uint64_t bytes;             /* of payloads, sent */

@@ -1,0 +1,460 @@
+/* Leased delivery: each frame to exactly one worker, until somebody has answered it. */
+#include "delivery/lease_inside.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "delivery/deadletter.h"
+
+/* Messages that are read before others get their turn. */
+#define READ_AT_ONCE 256
+/* After SIGTERM: how long receivers have to say bye. */
+#define BYE_WITHIN (500 * FW_MS)
+
+fw_header fw_lease_frame_header(const fw_frame *frame) {
+    fw_header header = frame->header;
+    header.item = (fw_span){ frame->item, frame->item != NULL ? strlen(frame->item) : 0 };
+    header.meta = (fw_span){ (const char *)frame->meta.packed, frame->meta.size };
+    header.meta_count = frame->meta.count;
+    return header;
+}
+
+void fw_lease_lost(fw_lease *self, fw_client *client, fw_time now) {
+    if (!client->connected)
+        return;
+    fw_roster_lost(&self->roster, client);
+    client->inside = client->may_knock = false;
+    self->observers -= client->role == FW_ROLE_OBSERVER;
+    if (client->worker != 0 && !client->left)
+        fw_ledger_on_gone(self->ledger, now, client->worker, FW_GONE_CONNECTION);
+    if (client->role == FW_ROLE_SUPERVISOR)
+        fw_lease_supervisor(self, client->instance);
+}
+
+bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, zmq_msg_t *payloads, size_t count) {
+    fw_sender *sender = self->output.sender;
+    size_t size;
+    fw_status status = fw_header_pack(header, sender->header, sizeof sender->header, &size);
+    if (status != FW_OK) {
+        for (size_t i = 0; i < count; i++)
+            zmq_msg_close(&payloads[i]);
+        fw_warn("%s: a message could not be made: %s", self->output.url, fw_cause());
+        return false;
+    }
+    const char *stream = fw_kind_is_streamless(header->kind) ? "" : sender->options.stream;
+    if (client->inside && count == 0) {
+        const fw_part parts[] = { { stream, strlen(stream) }, { sender->header, size } };
+        return fw_door_send(self->door, client->visitor, parts, 2) == FW_OK;
+    }
+    return fw_router_send(&self->router, client->address, stream, sender->header, size, payloads, count) == FW_POSTED;
+}
+
+static bool lease_takes(fw_output *output) {
+    fw_account account;
+    fw_ledger_count(((fw_lease *)output)->ledger, FW_ALL_STREAMS, &account);
+    return account.ready == 0;
+}
+
+static fw_taken lease_send(fw_output *output, const fw_packed *packed, fw_frame *frame) {
+    (void)packed;
+    fw_lease *self = (fw_lease *)output;
+    uint64_t seq = frame->header.seq;
+    fw_capture capture = {
+        .seq = seq, .frame = frame, .slot = frame->slot->index, .gen = frame->slot->gen, .size = frame->slot->room
+    };
+    fw_status status = fw_map_put(&self->frames, seq, frame);
+    fw_time now = fw_now();
+    if (status == FW_OK)
+        status = fw_ledger_on_frame(self->ledger, now, self->stream, &capture);
+    if (status != FW_OK) {
+        (void)fw_map_take(&self->frames, seq);
+        fw_sender_break(output->sender, status);
+        return FW_NOT_NOW;
+    }
+    fw_observe_frame(self, frame);
+    fw_lease_act(self, now);
+    return FW_KEPT;
+}
+
+static bool lease_drop_oldest(fw_output *output) {
+    fw_lease *self = (fw_lease *)output;
+    fw_time now = fw_now();
+    bool dropped = fw_ledger_drop_oldest(self->ledger, now, self->stream);
+    if (dropped)
+        fw_lease_act(self, now);
+    return dropped;
+}
+
+static bool lease_wants_tending(fw_output *output) {
+    return fw_router_wants_reading(&((fw_lease *)output)->router);
+}
+
+static unsigned lease_takers(const fw_output *output) {
+    fw_ledger_totals totals;
+    fw_ledger_total(((const fw_lease *)output)->ledger, &totals);
+    return totals.workers;
+}
+
+/* Send a frame to the worker that the ledger chose. */
+static void do_lease(fw_lease *self, const fw_action *action, fw_time now) {
+    fw_client *client = fw_roster_worker(&self->roster, action->worker);
+    fw_frame *frame = action->frame;
+    fw_header header = fw_lease_frame_header(frame);
+    header.attempt = action->attempt;
+    header.guarded = action->guarded;
+    zmq_msg_t payload;
+    size_t payloads = action->hold ? 0 : 1;
+    if (action->hold)
+        header.place = (fw_place){
+            .region = self->region,
+            .gen = frame->slot->gen,
+            .offset = frame->slot->offset,
+            .length = header.format.size,
+            .slot = frame->slot->index,
+            .said = true,
+            .copy = action->copy,
+        };
+    if (client == NULL || !client->connected ||
+        (payloads > 0 && !fw_pin_slot(&self->pins, frame->slot, header.format.size, &payload))) {
+        fw_ledger_on_return(self->ledger, now, action->worker, action->key);
+        return;
+    }
+    if (fw_lease_post(self, client, &header, &payload, payloads))
+        self->output.sent++;
+    else
+        fw_lease_lost(self, client, now);
+}
+
+static void do_word(fw_lease *self, const fw_action *action, fw_kind kind, fw_time now) {
+    fw_client *client = fw_roster_worker(&self->roster, action->worker);
+    fw_header header = { .kind = kind, .epoch = action->key.epoch, .seq = action->key.seq };
+    if (client != NULL && client->connected && !fw_lease_post(self, client, &header, NULL, 0))
+        fw_lease_lost(self, client, now);
+}
+
+bool fw_lease_settle(fw_lease *self, const fw_frame *frame, const fw_header *answer, const fw_part *parts,
+                     zmq_msg_t *payloads) {
+    fw_sender *sender = self->output.sender;
+    fw_header header = fw_lease_frame_header(frame);
+    char *about = fw_line_about(&header);
+    const fw_line line = {
+        .stream = sender->options.stream,
+        .epoch = sender->epoch,
+        .seq = frame->header.seq,
+        .item = frame->item,
+        .about = about,
+    };
+    fw_status status = about != NULL ? fw_results_add(sender->results, &line, answer, parts)
+                                     : fw_fail(FW_NO_MEMORY, "no memory for a result line");
+    free(about);
+    if (status != FW_OK)
+        fw_sender_break(sender, status);
+    else
+        fw_observe_result(self, frame, answer, payloads);
+    return status == FW_OK;
+}
+
+/* A frame that nobody could answer: its result is written, and the frame is kept. */
+static void do_dead(fw_lease *self, const fw_action *action) {
+    const fw_frame *frame = action->frame;
+    const fw_client *client = fw_roster_worker(&self->roster, action->worker);
+    const char *worker = client != NULL ? client->name : "";
+    char why[512];
+    snprintf(why, sizeof why, "%s while a worker ran it, %u times; the last was %s",
+             action->deadline ? "the deadline passed" : "the process died", self->output.sender->options.attempts,
+             worker[0] != '\0' ? worker : "gone");
+    fw_warn("%s: frame %" PRIu64 " is dead: %s",
+            frame->item != NULL ? frame->item : self->output.sender->options.stream, frame->header.seq, why);
+    fw_header answer = {
+        .kind = FW_KIND_RESULT,
+        .epoch = action->key.epoch,
+        .seq = action->key.seq,
+        .verdict = FW_DEAD,
+        .error = { why, strlen(why) },
+        .worker = { worker, strlen(worker) },
+        .attempt = action->attempt,
+    };
+    static const uint8_t nil = 0xc0;
+    const char *stream = self->output.sender->options.stream;
+    fw_part parts[] = { { stream, strlen(stream) }, { NULL, 0 }, { &nil, 1 } };
+    zmq_msg_t value;
+    zmq_msg_init_size(&value, 1);
+    memcpy(zmq_msg_data(&value), &nil, 1);
+    bool written = fw_lease_settle(self, frame, &answer, parts, &value);
+    zmq_msg_close(&value);
+    const char *folder = self->output.sender->options.dead_letter;
+    if (written && folder != NULL) {
+        fw_status status = fw_dead_letter_save(folder, stream, frame, why, action->attempt, worker);
+        if (status != FW_OK)
+            fw_sender_break(self->output.sender, status);
+    }
+}
+
+/* What people are told of workers that cost time. */
+static void tell_people(const fw_lease *self, const fw_action *action) {
+    const fw_client *client = fw_roster_worker(&self->roster, action->worker);
+    const char *name = client != NULL ? client->name : "a worker";
+    uint64_t seq = action->key.seq;
+    if (action->kind == FW_ACTION_LATE)
+        fw_warn("%s has not answered frame %" PRIu64 " within its deadline; the frame goes to another", name, seq);
+    else if (!action->proven)
+        fw_warn("%s did not come back; its frames go to others", name);
+    else if (action->blamed)
+        fw_warn("%s died while it ran frame %" PRIu64, name, seq);
+    else
+        fw_info("%s died", name);
+}
+
+void fw_lease_act(fw_lease *self, fw_time now) {
+    fw_action action;
+    while (self->output.sender->broken == FW_OK && fw_ledger_next(self->ledger, now, &action)) {
+        fw_frame *frame = action.frame;
+        switch (action.kind) {
+        case FW_ACTION_LEASE:
+            do_lease(self, &action, now);
+            break;
+        case FW_ACTION_GO:
+            do_word(self, &action, FW_KIND_GO, now);
+            break;
+        case FW_ACTION_RECALL:
+            do_word(self, &action, FW_KIND_RECALL, now);
+            break;
+        case FW_ACTION_DEAD:
+            do_dead(self, &action);
+            break;
+        case FW_ACTION_LET_GO:
+            (void)fw_map_take(&self->frames, frame->header.seq);
+            fw_frame_drop(&frame);
+            break;
+        case FW_ACTION_LATE:
+        case FW_ACTION_DIED:
+            tell_people(self, &action);
+            break;
+        case FW_ACTION_END:
+            self->ended = true;
+            break;
+        }
+    }
+    fw_status status = fw_ledger_status(self->ledger);
+    if (status != FW_OK)
+        fw_sender_break(self->output.sender, fw_fail(status, "no memory for the account of frames"));
+}
+
+/* The connections that ended, once all that they said was heard. */
+static void hear_gone(fw_lease *self, fw_time now) {
+    fw_wire_end end;
+    while (fw_router_gone(&self->router, &end)) {
+        FW_ROSTER_EACH(&self->roster, client) {
+            if (client->connected && client->connection.socket == end.socket && client->connection.fd == end.fd &&
+                client->connection.incarnation == end.incarnation) {
+                fw_lease_lost(self, client, now);
+                break;
+            }
+        }
+    }
+}
+
+/* Forget receivers that left or are gone, once the ledger has. */
+static void sweep(fw_lease *self, fw_time now) {
+    if (now < self->sweep_at)
+        return;
+    self->sweep_at = fw_after(now, FW_SECOND);
+    FW_ROSTER_EACH(&self->roster, client) {
+        fw_ledger_worker look;
+        if (!client->connected && client->visitor == NULL &&
+            (client->worker == 0 || !fw_ledger_look(self->ledger, client->worker, &look)))
+            fw_roster_forget(&self->roster, client);
+    }
+}
+
+bool fw_lease_read_all(fw_lease *self, fw_time now) {
+    fw_received in;
+    int left = READ_AT_ONCE;
+    for (int pass = 0; pass < 2; pass++) {
+        for (; left > 0 && fw_router_receive(&self->router, &in); left--) {
+            fw_lease_hear(self, &in, now);
+            fw_router_release(&in);
+        }
+        if (pass == 0)
+            fw_router_watch(&self->router);
+    }
+    return left > 0;
+}
+
+static void lease_tend(fw_output *output, fw_time now) {
+    fw_lease *self = (fw_lease *)output;
+    bool all = fw_lease_read_all(self, now);
+    fw_lease_tend_door(self, now);
+    if (all)
+        hear_gone(self, now);
+    else
+        fw_sender_wake(output->sender); /* there may be more */
+    fw_lease_act(self, now);
+    sweep(self, now);
+}
+
+void fw_lease_tell_end(fw_lease *self, fw_client *client) {
+    fw_counts counts;
+    fw_sender_count(self->output.sender, &counts);
+    fw_header header = {
+        .kind = FW_KIND_END,
+        .epoch = self->output.sender->epoch,
+        .captured = counts.captured,
+        .done = counts.done,
+        .dead = counts.dead,
+        .dropped = counts.dropped,
+        .lost = client->mail.dropped,
+    };
+    client->told_end = fw_lease_post(self, client, &header, NULL, 0);
+}
+
+/* From the last frame to the end: every frame is settled (or the time is up), receivers are told, and say bye. */
+static bool lease_finish(fw_output *output, fw_time now) {
+    fw_lease *self = (fw_lease *)output;
+    const fw_sender *sender = output->sender;
+    if (!self->closing) {
+        self->closing = true;
+        fw_ledger_on_end(self->ledger, now, self->stream);
+        fw_lease_act(self, now);
+    }
+    if (!self->ended && now < sender->stop_by)
+        return false;
+    if (self->said_end == 0) {
+        self->said_end = now;
+        FW_ROSTER_EACH(&self->roster, client)
+        if (client->connected)
+            fw_lease_tell_end(self, client);
+    }
+    bool all = true;
+    FW_ROSTER_EACH(&self->roster, client)
+    all &= !client->connected || client->left;
+    fw_time within =
+        sender->stop_by == FW_FOREVER || sender->options.drain < BYE_WITHIN ? sender->options.drain : BYE_WITHIN;
+    return all || now >= fw_after(self->said_end, within);
+}
+
+static void lease_count(const fw_output *output, fw_counts *counts) {
+    const fw_lease *self = (const fw_lease *)output;
+    fw_account account;
+    fw_ledger_totals totals;
+    fw_ledger_count(self->ledger, FW_ALL_STREAMS, &account);
+    fw_ledger_total(self->ledger, &totals);
+    counts->leases = true;
+    counts->sent = output->sent;
+    counts->done = account.done;
+    counts->dead = account.dead;
+    counts->dropped += account.dropped;
+    counts->errors = account.errors;
+    counts->results = account.done;
+    counts->redelivered = account.redelivered;
+    counts->duplicates = account.duplicates;
+    counts->unknown = self->refused + totals.unknown + totals.stale + self->router.foreign;
+    counts->leased = account.leased + account.started;
+    counts->in_flight = counts->captured - counts->done - counts->dead - counts->dropped;
+}
+
+static nfds_t lease_poll(fw_output *output, struct pollfd *fds, fw_time *until_p) {
+    fw_lease *self = (fw_lease *)output;
+    fw_time wakes = fw_ledger_wakes(self->ledger);
+    fw_time door = self->door != NULL ? fw_door_wakes(self->door) : FW_FOREVER;
+    if (door < wakes)
+        wakes = door;
+    if (wakes < *until_p)
+        *until_p = wakes;
+    nfds_t count = fw_router_poll(&self->router, fds);
+    if (self->door != NULL)
+        fds[count++] = (struct pollfd){ .fd = fw_door_fd(self->door), .events = POLLIN };
+    return count;
+}
+
+static void lease_close(fw_output *output) {
+    fw_door_close(&((fw_lease *)output)->door);
+    fw_router_close(&((fw_lease *)output)->router, 0);
+}
+
+static void drop_frame(void *value) {
+    fw_frame *frame = value;
+    fw_frame_drop(&frame);
+}
+
+static void lease_free(fw_output *output) {
+    fw_lease *self = (fw_lease *)output;
+    fw_roster_free(&self->roster);
+    fw_letter_drop(self->latest);
+    fw_map_free(&self->frames, drop_frame);
+    fw_ledger_close(&self->ledger);
+    free(self);
+}
+
+static const fw_output_class lease_class = {
+    .takes = lease_takes,
+    .send = lease_send,
+    .drop_oldest = lease_drop_oldest,
+    .wants_tending = lease_wants_tending,
+    .tend = lease_tend,
+    .takers = lease_takers,
+    .finish = lease_finish,
+    .count = lease_count,
+    .poll = lease_poll,
+    .taker = "worker",
+    .leased = true,
+    .close = lease_close,
+    .free = lease_free,
+};
+
+/* The same on all processes of a machine, and on no other: random at boot (Linux, random(4)). */
+static void read_host(char host[FW_HOST_MAX + 1]) {
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file == NULL || fgets(host, FW_HOST_MAX + 1, file) == NULL)
+        host[0] = '\0';
+    host[strcspn(host, "\n")] = '\0';
+    if (file != NULL)
+        fclose(file);
+}
+
+static fw_status open_all(fw_lease *self, const fw_url *urls, size_t count) {
+    fw_sender *sender = self->output.sender;
+    const fw_ledger_options options = {
+        .deadline = sender->options.deadline,
+        .attempts = sender->options.attempts,
+        .memory = sender->options.memory,
+    };
+    fw_status status = fw_ledger_open(&options, &self->ledger);
+    if (status == FW_OK)
+        status = fw_ledger_add_stream(self->ledger, sender->epoch, &self->stream);
+    if (status == FW_OK && getrandom(&self->run, sizeof self->run, 0) != (ssize_t)sizeof self->run)
+        status = fw_fail(FW_IO, "no random number for the run");
+    if (status == FW_OK)
+        fw_lease_open_door(self);
+    for (size_t i = 0; status == FW_OK && i < count; i++)
+        status = fw_router_open(&self->router, sender->context, &urls[i], sender->security);
+    return status;
+}
+
+fw_status fw_lease_open(fw_sender *sender, const fw_url *urls, size_t count, fw_output **self_p) {
+    *self_p = NULL;
+    fw_lease *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return fw_fail(FW_NO_MEMORY, "no memory for an output");
+    self->output = (fw_output){ .kind = &lease_class, .sender = sender, .first = true };
+    read_host(self->host);
+    fw_status status = open_all(self, urls, count);
+    if (status != FW_OK) {
+        lease_close(&self->output);
+        lease_free(&self->output);
+        return status;
+    }
+    for (size_t i = 0; i < count; i++)
+        self->output.urls[i] = self->router.sockets[i]->bound;
+    self->output.url_count = count;
+    self->output.url = self->output.urls[0];
+    *self_p = &self->output;
+    return FW_OK;
+}

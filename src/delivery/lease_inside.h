@@ -1,0 +1,86 @@
+/* The inside of leased delivery: the hub that drives the ledger over ROUTER sockets.
+ *
+ *   lease.c          the output: frames in, actions out, the end
+ *   lease_words.c    what receivers say
+ *   lease_observe.c  observers: mailboxes, results passed on
+ *   lease_door.c     the door: shared memory, and the proof of a death
+ *
+ * All under the sender's lock.
+ */
+#ifndef FW_DELIVERY_LEASE_INSIDE_H
+#define FW_DELIVERY_LEASE_INSIDE_H
+
+#include "delivery/ledger.h"
+#include "delivery/output.h"
+#include "delivery/pin.h"
+#include "delivery/roster.h"
+#include "delivery/router.h"
+#include "delivery/sender.h"
+
+typedef struct fw_lease {
+    fw_output output;
+    fw_ledger *ledger;
+    uint32_t stream;
+    fw_router router;
+    fw_roster roster;
+    fw_door *door;              /* NULL: there is none */
+    uint64_t region;            /* the number of the pool's memory, random */
+    fw_map frames;              /* seq -> fw_frame, until its memory is let go */
+    fw_pins pins;               /* payloads on their way to workers */
+    fw_pins watched;            /* and to observers */
+    fw_letter *latest;          /* for observers that come late */
+    size_t letters;             /* bytes of slots that letters pin */
+    unsigned observers;         /* connected */
+    uint64_t run;               /* random: this run of the hub, in welcome */
+    char host[FW_HOST_MAX + 1]; /* the machine's boot id */
+    uint64_t refused;           /* messages that break the format, or come out of turn */
+    fw_time sweep_at;           /* when receivers that are gone are forgotten */
+    bool closing;               /* the ledger was told that no frame follows */
+    bool ended;                 /* every frame is settled */
+    fw_time said_end;           /* when receivers were told; 0: not yet */
+} fw_lease;
+
+/* Send a message about the stream, or (streamless kinds) about the connection. Takes the payloads. A receiver whose pipe is
+ * full, or that is not there, is lost. */
+bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, zmq_msg_t *payloads, size_t count);
+
+/* A frame's header as it travels: the frame's own, with its texts. */
+fw_header fw_lease_frame_header(const fw_frame *frame);
+
+/* Its connection is lost; the ledger is told. */
+void fw_lease_lost(fw_lease *self, fw_client *client, fw_time now);
+
+/* Read what came over ZeroMQ, and which connections ended. false: there is more. */
+bool fw_lease_read_all(fw_lease *self, fw_time now);
+
+/* Act on one message: of a connection, or (client) of one who is in at the door. */
+void fw_lease_hear(fw_lease *self, fw_received *in, fw_time now);
+void fw_lease_hear_inside(fw_lease *self, fw_client *client, const fw_part *parts, size_t count, fw_time now);
+
+/* A supervisor came, or is gone: it can tell, or not, of the deaths of its workers. */
+void fw_lease_supervisor(fw_lease *self, uint64_t supervisor);
+
+/* The door: opened where it can be; a hello makes a new token; what happened at it is acted on. */
+void fw_lease_open_door(fw_lease *self);
+bool fw_lease_new_token(fw_lease *self, fw_client *client);
+void fw_lease_tend_door(fw_lease *self, fw_time now);
+
+/* Do what the ledger says is to be done. */
+void fw_lease_act(fw_lease *self, fw_time now);
+
+/* Write the result of a frame, and pass it on to observers. false: the sender is broken. */
+bool fw_lease_settle(fw_lease *self, const fw_frame *frame, const fw_header *answer, const fw_part *parts,
+                     zmq_msg_t *payloads);
+
+/* Tell one receiver the end. */
+void fw_lease_tell_end(fw_lease *self, fw_client *client);
+
+/* A frame is captured: observers get it. */
+void fw_observe_frame(fw_lease *self, const fw_frame *frame);
+/* An observer came, or takes more: it is sent what waits. */
+void fw_observe_join(fw_lease *self, fw_client *client);
+void fw_observe_serve(fw_lease *self, fw_client *client);
+/* A result, to those that asked. payloads: value and arrays, which stay the caller's. */
+void fw_observe_result(fw_lease *self, const fw_frame *frame, const fw_header *answer, zmq_msg_t *payloads);
+
+#endif
