@@ -49,6 +49,11 @@ static void add_speed(struct line *line, double fps, double bytes_per_second) {
         add(line, "%.*f MB/s", bytes_per_second < 1e7 ? 1 : 0, bytes_per_second / 1e6);
 }
 
+/* What was delivered: answered where frames are leased, else sent. */
+static uint64_t delivered(const fw_counts *counts) {
+    return counts->leases ? counts->done + counts->dead : counts->sent;
+}
+
 /* Rates over the last second or so, and over less only at the start. */
 static void measure(struct progress *self, const fw_counts *counts, fw_time at) {
     if (self->since == 0)
@@ -57,10 +62,10 @@ static void measure(struct progress *self, const fw_counts *counts, fw_time at) 
     if (passed < WINDOW)
         return;
     double seconds = (double)passed / (double)FW_SECOND;
-    self->fps = (double)(counts->sent - self->frames) / seconds;
+    self->fps = (double)(delivered(counts) - self->frames) / seconds;
     self->per_second = (double)(counts->bytes - self->bytes) / seconds;
     self->since = at;
-    self->frames = counts->sent;
+    self->frames = delivered(counts);
     self->bytes = counts->bytes;
 }
 
@@ -71,12 +76,18 @@ void progress_show(struct progress *self, fw_pipeline *pipeline) {
     fw_time at = now();
     measure(self, counts, at);
     struct line line = { 0 };
-    add(&line, "%" PRIu64 " %s, ", counts->sent, counts->sent == 1 ? "frame" : "frames");
+    uint64_t frames = delivered(counts);
+    add(&line, "%" PRIu64 " %s%s, ", frames, frames == 1 ? "frame" : "frames", counts->leases ? " done" : "");
     add_speed(&line, self->fps, self->per_second);
     if (self->collects)
         add_count(&line, counts->results, "result", "results");
+    if (counts->leases) {
+        add_count(&line, counts->in_flight, "in flight", "in flight");
+        add_if(&line, counts->redelivered, "redelivered", "redelivered");
+        add_if(&line, counts->dead, "dead", "dead");
+    }
     add_count(&line, counts->dropped, "dropped", "dropped");
-    add_count(&line, counts->peers, "receiver", "receivers");
+    add_count(&line, counts->peers, counts->leases ? "worker" : "receiver", counts->leases ? "workers" : "receivers");
     add_if(&line, summary.bad, "bad input", "bad inputs");
     if (self->rewrites) {
         status_line(line.text);
@@ -93,14 +104,20 @@ void progress_show(struct progress *self, fw_pipeline *pipeline) {
 void progress_sum_up(const struct progress *self, const fw_summary *summary) {
     const fw_counts *counts = &summary->counts;
     struct line line = { 0 };
-    add(&line, "%" PRIu64 " %s sent", counts->sent, counts->sent == 1 ? "frame" : "frames");
-    if (counts->sent > 0 && summary->seconds > 0) {
+    uint64_t frames = counts->leases ? counts->done : counts->sent;
+    add(&line, "%" PRIu64 " %s %s", frames, frames == 1 ? "frame" : "frames", counts->leases ? "done" : "sent");
+    if (frames > 0 && summary->seconds > 0) {
         add(&line, " in %.*f s (", summary->seconds < 10 ? 2 : 0, summary->seconds);
-        add_speed(&line, (double)counts->sent / summary->seconds, (double)counts->bytes / summary->seconds);
+        add_speed(&line, (double)frames / summary->seconds, (double)counts->bytes / summary->seconds);
         add(&line, ")");
     }
-    if (self->collects) {
+    if (self->collects)
         add_count(&line, counts->results, "result", "results");
+    if (counts->leases) {
+        add_if(&line, counts->dead, "dead", "dead");
+        add_if(&line, counts->redelivered, "redelivered", "redelivered");
+    }
+    if (self->collects || counts->leases) {
         add_if(&line, counts->errors, "of them an error", "of them errors");
         add_if(&line, counts->lost, "lost", "lost");
         add_if(&line, counts->duplicates, "duplicate", "duplicates");

@@ -25,9 +25,10 @@ enum encoding { ENCODE_RAW, ENCODE_KEEP, ENCODE_JPEG };
 
 struct values {
     struct texts to;
-    const char *ready_file, *stream, *list, *results, *result_arrays, *collect, *summary, *metrics, *keys, *allow;
+    const char *ready_file, *stream, *list, *results, *result_arrays, *collect, *summary, *metrics, *keys, *allow,
+        *dead_letter, *door;
     double rate;
-    uint64_t loop, count, memory, threads, wait_workers, queue;
+    uint64_t loop, count, memory, threads, wait_workers, queue, attempts;
     fw_time queue_time, sync, deadline, drain, timeout;
     enum encoding encoding;
     int quality, when_full;
@@ -75,16 +76,15 @@ static const char *take_queue(const char *text, void *arg) {
 static const struct option_row options[] = {
     { "Where to", OPTION_GROUP },
     { "to", OPTION_TEXTS, 't', "URL", DEFAULT_URL,
-      "where, and how: push+tcp://HOST:PORT gives each frame to one worker, pub+tcp:// gives every frame to all who "
-      "look; with ipc://PATH on one host. HOST is an address of this machine, or * for all; PORT 0 is any that is "
-      "free. One output may be push+, any number pub+. tcp:// and ipc:// alone are leased delivery, which this version "
-      "does "
-      "not have",
-      AT(to), .words = "push+tcp:// push+ipc:// pub+tcp:// pub+ipc://" },
+      "where, and how: tcp://HOST:PORT leases each frame to one worker until it is answered, push+tcp:// hands each to "
+      "one receiver, pub+tcp:// gives every frame to all who look; with ipc://PATH on one host. HOST is an address of "
+      "this machine, or * for all; PORT 0 is any that is free. One output is leased (at one or several addresses) or "
+      "push+, any number are pub+",
+      AT(to), .words = "tcp:// ipc:// push+tcp:// push+ipc:// pub+tcp:// pub+ipc://" },
     { "ready-file", OPTION_TEXT, 0, "FILE", NULL, "the URLs are written there once they listen, one a line",
       AT(ready_file) },
     { "stream", OPTION_TEXT, 0, "NAME", "from the source", "the stream's name", AT(stream) },
-    { "wait-workers", OPTION_COUNT, 0, "N", "0; 1 where all outputs are pub+", "start when so many receivers are there",
+    { "wait-workers", OPTION_COUNT, 0, "N", "0; 1 where all outputs are pub+", "start when so many workers are there",
       AT(wait_workers), .most = 10000 },
     { "timeout", OPTION_TIME, 0, "TIME", "never", "give up when nobody has come for this long", AT(timeout),
       .least = (uint64_t)FW_MS, .most = 8760 * HOUR },
@@ -109,14 +109,15 @@ static const struct option_row options[] = {
       .words = "wait drop-oldest drop-newest" },
     { "queue", OPTION_OWN, 0, "N|TIME", "4; under drop-oldest 100ms, at least 2", "frames that may wait for their turn",
       .parse = take_queue },
+    { "door", OPTION_TEXT, 0, "DIR", "$FRAMEWIRE_DOOR, else $XDG_RUNTIME_DIR/framewire, else /tmp/framewire-UID",
+      "where workers on this host find the shared memory; in containers a shared volume", AT(door) },
     { "threads", OPTION_COUNT, 'j', "N", "one a core", "threads that decode", AT(threads), .least = 1, .most = 64 },
 
     { "Results", OPTION_GROUP },
     { "collect", OPTION_TEXT, 0, "URL", NULL,
       "with a push+ output: where results come in (PULL), like tcp://127.0.0.1:5556", AT(collect),
       .words = "tcp:// ipc://" },
-    { "results", OPTION_TEXT, 'o', "FILE|-", NULL, "results as JSON lines; - is the standard output", AT(results),
-      .needs = "collect" },
+    { "results", OPTION_TEXT, 'o', "FILE|-", NULL, "results as JSON lines; - is the standard output", AT(results) },
     { "result-arrays", OPTION_TEXT, 0, "DIR", NULL, "arrays in results, as .npy; the line names the file",
       AT(result_arrays), .needs = "results" },
     { "resume", OPTION_FLAG, 0, .help = "skip items whose result is in the results file already", AT(resume),
@@ -125,8 +126,14 @@ static const struct option_row options[] = {
       .needs = "resume" },
     { "sync", OPTION_TIME, 0, "TIME", "1s", "how often results are forced to disk", AT(sync), .needs = "results",
       .least = (uint64_t)FW_MS, .most = HOUR },
-    { "deadline", OPTION_TIME, 0, "TIME", "30s", "when no result has come for so long, those still out are lost",
-      AT(deadline), .needs = "collect", .least = (uint64_t)FW_MS, .most = 24 * HOUR },
+    { "deadline", OPTION_TIME, 0, "TIME", "30s",
+      "leased: a frame whose worker has not answered by then goes to another; with --collect: when no result has come "
+      "for so long, those still out are lost",
+      AT(deadline), .least = (uint64_t)FW_MS, .most = 24 * HOUR },
+    { "attempts", OPTION_COUNT, 0, "N", "3", "leased: a frame that so many workers died of, or hung with, is dead",
+      AT(attempts), .least = 1, .most = 1000 },
+    { "dead-letter", OPTION_TEXT, 0, "DIR", NULL, "leased: dead frames are saved there, and why they are",
+      AT(dead_letter) },
 
     { "Security", OPTION_GROUP },
     { "keys", OPTION_TEXT, 0, "DIR", NULL, "CURVE keys, made by framewire keygen: every connection is encrypted",
@@ -236,6 +243,9 @@ static void fill(fw_pipeline_options *out, struct values *values) {
         .deadline = values->deadline,
         .timeout = values->timeout,
         .collect = values->collect,
+        .attempts = (unsigned)values->attempts,
+        .dead_letter = values->dead_letter,
+        .door = values->door,
         .results = values->results,
         .result_arrays = values->result_arrays,
         .resume = values->resume,

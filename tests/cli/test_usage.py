@@ -139,10 +139,8 @@ def test_an_impossible_value_is_named_with_what_would_work(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--results", "r"], "--results needs --collect as well: "),
         (["--sync", "1s", "--collect", "tcp://127.0.0.1:0"], "--sync needs --results as well: "),
         (["--resume"], "--resume needs --results as well: "),
-        (["--deadline", "3s"], "--deadline needs --collect as well: "),
         (["--keys", "k"], "--keys needs --allow as well: "),
         (["--allow", "k"], "--allow needs --keys as well: "),
         (["--queue", "100ms"], "--queue: a time is for --when-full drop-oldest; "),
