@@ -254,7 +254,10 @@ static void hear_gone(fw_lease *self, fw_time now) {
         FW_ROSTER_EACH(&self->roster, client) {
             if (client->connected && client->connection.socket == end.socket && client->connection.fd == end.fd &&
                 client->connection.incarnation == end.incarnation) {
-                fw_lease_lost(self, client, now);
+                if (client->inside) /* the door is its connection; ZeroMQ's was for hello alone */
+                    client->connection.fd = -1;
+                else
+                    fw_lease_lost(self, client, now);
                 break;
             }
         }

@@ -16,7 +16,7 @@ void fw_lease_open_door(fw_lease *self) {
 }
 
 bool fw_lease_new_token(fw_lease *self, fw_client *client) {
-    client->may_knock = self->door != NULL && client->role == FW_ROLE_WORKER && client->takes &&
+    client->may_knock = self->door != NULL && !client->inside && client->role == FW_ROLE_WORKER && client->takes &&
                         getrandom(client->token, sizeof client->token, 0) == (ssize_t)sizeof client->token;
     return client->may_knock;
 }

@@ -90,6 +90,13 @@ static void on_hello(fw_lease *self, const fw_received *in, const fw_header *hea
         self->refused++;
         return;
     }
+    fw_lease_tend_door(self, now); /* a door that was lost is lost before its receiver says hello again */
+    if (known != NULL && known->inside) {
+        /* Its words go through the door: a new connection is only a new address. */
+        if (fw_roster_hello(&self->roster, header->instance, in->from, &in->connection) != NULL)
+            welcome(self, known);
+        return;
+    }
     bool was_connected = known != NULL && known->connected;
     fw_client *client = fw_roster_hello(&self->roster, header->instance, in->from, &in->connection);
     if (client == NULL) {
