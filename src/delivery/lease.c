@@ -15,6 +15,8 @@
 
 /* Messages that are read before others get their turn. */
 #define READ_AT_ONCE 256
+/* Who floods the hub keeps it from hearing of ends and deaths for so many turns, and no longer. */
+#define BEHIND_MAX 16
 /* After SIGTERM: how long receivers have to say bye. */
 #define BYE_WITHIN (500 * FW_MS)
 
@@ -36,6 +38,15 @@ void fw_lease_lost(fw_lease *self, fw_client *client, fw_time now) {
         fw_ledger_on_gone(self->ledger, now, client->worker, FW_GONE_CONNECTION);
     if (client->role == FW_ROLE_SUPERVISOR)
         fw_lease_supervisor(self, client->instance);
+}
+
+void fw_lease_dead(fw_lease *self, fw_client *client, fw_time now) {
+    fw_ledger_worker look;
+    fw_roster_lost(&self->roster, client);
+    client->inside = client->may_knock = client->died = false;
+    /* One that left may have been reading still: only now do its holds end. */
+    if (client->worker != 0 && fw_ledger_look(self->ledger, client->worker, &look))
+        fw_ledger_on_gone(self->ledger, now, client->worker, FW_GONE_PROCESS);
 }
 
 bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, zmq_msg_t *payloads, size_t count) {
@@ -264,6 +275,16 @@ static void hear_gone(fw_lease *self, fw_time now) {
     }
 }
 
+/* Those whose supervisor said that they died, once all that they said before was heard. */
+static void hear_deaths(fw_lease *self, fw_time now) {
+    if (!self->deaths)
+        return;
+    self->deaths = false;
+    FW_ROSTER_EACH(&self->roster, client)
+    if (client->died)
+        fw_lease_dead(self, client, now);
+}
+
 /* Forget receivers that left or are gone, once the ledger has. */
 static void sweep(fw_lease *self, fw_time now) {
     if (now < self->sweep_at)
@@ -295,10 +316,13 @@ static void lease_tend(fw_output *output, fw_time now) {
     fw_lease *self = (fw_lease *)output;
     bool all = fw_lease_read_all(self, now);
     fw_lease_tend_door(self, now);
-    if (all)
-        hear_gone(self, now);
-    else
+    if (!all)
         fw_sender_wake(output->sender); /* there may be more */
+    if (all || ++self->behind >= BEHIND_MAX) {
+        self->behind = 0;
+        hear_gone(self, now);
+        hear_deaths(self, now);
+    }
     fw_lease_act(self, now);
     sweep(self, now);
 }

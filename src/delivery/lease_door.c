@@ -71,11 +71,8 @@ static void on_event(fw_lease *self, const fw_door_event *event, fw_time now) {
         if (client == NULL)
             break;
         client->visitor = NULL;
-        client->inside = false;
         fw_lease_read_all(self, now); /* what it said over ZeroMQ before */
-        fw_roster_lost(&self->roster, client);
-        if (!client->left)
-            fw_ledger_on_gone(self->ledger, now, client->worker, FW_GONE_PROCESS);
+        fw_lease_dead(self, client, now);
         break;
     }
 }

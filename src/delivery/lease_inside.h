@@ -35,6 +35,8 @@ typedef struct fw_lease {
     char host[FW_HOST_MAX + 1]; /* the machine's boot id */
     uint64_t refused;           /* messages that break the format, or come out of turn */
     fw_time sweep_at;           /* when receivers that are gone are forgotten */
+    bool deaths;                /* some clients have died */
+    unsigned behind;            /* turns in which not all was read */
     bool closing;               /* the ledger was told that no frame follows */
     bool ended;                 /* every frame is settled */
     fw_time said_end;           /* when receivers were told; 0: not yet */
@@ -49,6 +51,9 @@ fw_header fw_lease_frame_header(const fw_frame *frame);
 
 /* Its connection is lost; the ledger is told. */
 void fw_lease_lost(fw_lease *self, fw_client *client, fw_time now);
+
+/* The process of a client is gone, and all that it said is heard; the ledger is told. */
+void fw_lease_dead(fw_lease *self, fw_client *client, fw_time now);
 
 /* Read what came over ZeroMQ, and which connections ended. false: there is more. */
 bool fw_lease_read_all(fw_lease *self, fw_time now);

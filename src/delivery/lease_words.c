@@ -1,6 +1,7 @@
 /* What receivers say to a hub. Whatever comes changes only what its sender may change; all else is counted. */
 #include "delivery/lease_inside.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,8 +108,10 @@ static void on_hello(fw_lease *self, const fw_received *in, const fw_header *hea
     client->supervisor = header->supervisor;
     client->takes = wants_stream(self, header);
     client->wants_results = header->results;
-    client->left = client->told_end = false;
+    client->left = client->told_end = client->died = false;
     fw_escape(client->name, sizeof client->name, header->worker.data, header->worker.size);
+    if (client->name[0] == '\0')
+        snprintf(client->name, sizeof client->name, "receiver %016" PRIx64, client->instance);
     if (!was_connected && client->role == FW_ROLE_OBSERVER)
         self->observers++;
     if (client->role == FW_ROLE_WORKER && client->takes) {
@@ -154,7 +157,8 @@ static void on_result(fw_lease *self, fw_client *client, const fw_received *in, 
     (void)fw_ledger_on_result(self->ledger, now, client->worker, key, header->verdict == FW_ERROR);
 }
 
-static void on_died(fw_lease *self, const fw_client *supervisor, const fw_header *header, fw_time now) {
+/* Its death is acted on once all that it said before is heard. */
+static void on_died(fw_lease *self, const fw_client *supervisor, const fw_header *header) {
     fw_client *client = fw_roster_instance(&self->roster, header->instance);
     if (client == NULL || supervisor->role != FW_ROLE_SUPERVISOR || client->supervisor != supervisor->instance ||
         client->worker == 0) {
@@ -164,8 +168,7 @@ static void on_died(fw_lease *self, const fw_client *supervisor, const fw_header
     char reason[FW_CAUSE_MAX];
     fw_escape(reason, sizeof reason, header->cause.data, header->cause.size);
     fw_info("%s: %s", client->name, reason);
-    fw_roster_lost(&self->roster, client);
-    fw_ledger_on_gone(self->ledger, now, client->worker, FW_GONE_PROCESS);
+    client->died = self->deaths = true;
 }
 
 static void on_bye(fw_lease *self, fw_client *client, fw_time now) {
@@ -292,7 +295,7 @@ static void hear_client(fw_lease *self, fw_client *client, const fw_received *in
         on_releases(self, client, header, now);
         break;
     case FW_KIND_DIED:
-        on_died(self, client, header, now);
+        on_died(self, client, header);
         break;
     case FW_KIND_STATS:
         on_stats(self, client);
