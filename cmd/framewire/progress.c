@@ -113,10 +113,6 @@ void progress_sum_up(const struct progress *self, const fw_summary *summary) {
     }
     if (self->collects)
         add_count(&line, counts->results, "result", "results");
-    if (counts->leases) {
-        add_if(&line, counts->dead, "dead", "dead");
-        add_if(&line, counts->redelivered, "redelivered", "redelivered");
-    }
     if (self->collects || counts->leases) {
         add_if(&line, counts->errors, "of them an error", "of them errors");
         add_if(&line, counts->lost, "lost", "lost");
@@ -125,6 +121,8 @@ void progress_sum_up(const struct progress *self, const fw_summary *summary) {
         add_if(&line, counts->nulls, "NaN or infinity as null", "NaN or infinities as null");
         add_if(&line, counts->arrays_not_kept, "array not kept (--result-arrays)", "arrays not kept (--result-arrays)");
     }
+    add_if(&line, counts->redelivered, "redelivered", "redelivered");
+    add_if(&line, counts->dead, "dead", "dead");
     add_if(&line, counts->dropped, "dropped", "dropped");
     add_if(&line, counts->in_flight, "still in flight", "still in flight");
     add_if(&line, summary->bad, "bad input", "bad inputs");

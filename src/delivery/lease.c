@@ -218,7 +218,7 @@ static void tell_people(const fw_lease *self, const fw_action *action) {
     else if (!action->proven)
         fw_warn("%s did not come back; its frames go to others", name);
     else if (action->blamed)
-        fw_warn("%s died while it ran frame %" PRIu64, name, seq);
+        fw_warn("%s died with frame %" PRIu64 " in hand", name, seq);
     else
         fw_info("%s died", name);
 }
