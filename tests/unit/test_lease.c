@@ -445,7 +445,7 @@ static void a_frame_that_kills_its_workers_is_saved_and_reported_dead(void **sta
 /* How often it was said that a worker died with a frame in hand. */
 static void count_blame(void *arg, fw_log_level level, const char *text) {
     (void)level;
-    *(unsigned *)arg += strstr(text, "died while it ran") != NULL;
+    *(unsigned *)arg += strstr(text, "in hand") != NULL;
 }
 
 static void what_a_dead_worker_said_before_counts(void **state) {
