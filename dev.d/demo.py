@@ -12,25 +12,24 @@ from pathlib import Path
 MEAN = Path(__file__).parent.parent / "examples" / "workers" / "mean.py"
 
 
-def wait_for(path: Path, sender: subprocess.Popen[bytes]) -> list[str]:
+def wait_for(path: Path, sender: subprocess.Popen[bytes]) -> str:
     while not path.exists():
         if sender.poll() is not None:
             sys.exit(sender.returncode)
         time.sleep(0.02)
-    return path.read_text().split()
+    return path.read_text().strip()
 
 
 def main(pictures: Path, folder: Path) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    results, ready = folder / "results.jsonl", folder / "urls"
-    send = ["framewire", "send", str(pictures), "--stream", "demo", "--to", "push+tcp://127.0.0.1:*"]
-    send += ["--collect", "tcp://127.0.0.1:*", "--results", str(results), "--ready-file", str(ready)]
-    send += ["--wait-workers", "2", "--summary", str(folder / "summary.json")]
+    results, ready = folder / "results.jsonl", folder / "url"
+    send = ["framewire", "send", str(pictures), "--stream", "demo", "--to", "tcp://127.0.0.1:*"]
+    send += ["--results", str(results), "--ready-file", str(ready), "--wait-workers", "2"]
+    send += ["--summary", str(folder / "summary.json")]
     print("$", " ".join(send))
     sender = subprocess.Popen(send)
-    frames, answers = wait_for(ready, sender)
-    work = ["framewire", "work", str(MEAN), "--from", frames, "--results", answers, "--processes", "2"]
+    work = ["framewire", "work", str(MEAN), "--from", wait_for(ready, sender), "--processes", "2"]
     print("$", " ".join(work), flush=True)
     workers = subprocess.Popen(work)
     try:

@@ -1,8 +1,8 @@
 /* A program with a camera of its own: frames are filled in the sender's memory, results arrive in a callback.
  *
  *   cc embed.c $(pkg-config --cflags --libs framewire) -o embed
- *   ./embed push+tcp://127.0.0.1:5555 tcp://127.0.0.1:5556 100
- *   framewire work mean.py --from push+tcp://127.0.0.1:5555 --results tcp://127.0.0.1:5556
+ *   ./embed tcp://127.0.0.1:5555 100
+ *   framewire work mean.py --from tcp://127.0.0.1:5555
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -42,17 +42,17 @@ static fw_status send_one(fw_sender *sender, unsigned seq) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4) {
-        fprintf(stderr, "usage: embed URL COLLECT-URL COUNT\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: embed URL COUNT\n");
         return 2;
     }
-    unsigned count = (unsigned)strtoul(argv[3], NULL, 10);
+    unsigned count = (unsigned)strtoul(argv[2], NULL, 10);
 
     fw_sender *sender = NULL;
-    fw_status status = fw_sender_open(
-        FW_SENDER_OPTIONS(.url = argv[1], .collect = argv[2], .stream = "camera", .on_result = on_result), &sender);
+    fw_status status =
+        fw_sender_open(FW_SENDER_OPTIONS(.url = argv[1], .stream = "camera", .on_result = on_result), &sender);
     if (status == FW_OK)
-        fprintf(stderr, "frames at %s, results to %s\n", fw_sender_url(sender, 0), fw_sender_url(sender, 1));
+        fprintf(stderr, "frames at %s\n", fw_sender_url(sender, 0));
     for (unsigned seq = 0; seq < count && status == FW_OK; seq++)
         status = send_one(sender, seq);
     if (status == FW_OK)

@@ -38,8 +38,8 @@ static void help(FILE *out) {
     fputs("\nOptions:\n", out);
     options_list(common_options, out);
     fputs("\nframewire VERB --help explains a verb. A first run:\n"
-          "  framewire send photos/ --to push+tcp://127.0.0.1:5555\n"
-          "  framewire work worker.py --from push+tcp://127.0.0.1:5555\n",
+          "  framewire send photos/ --to tcp://127.0.0.1:5555 --results results.jsonl\n"
+          "  framewire work worker.py --from tcp://127.0.0.1:5555\n",
           out);
 }
 

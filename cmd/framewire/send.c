@@ -331,16 +331,22 @@ const struct verb verb_send = {
     .summary = "load or capture images and deliver them",
     .about =
         "Loads or captures images and delivers them to workers, or to all who look.\n\n"
+        "With a tcp:// or ipc:// URL each frame is leased to one worker until it is answered: a worker that dies, hangs "
+        "or is cut off costs time, never a frame, and results come back on the same connection.\n\n"
         "SOURCE is an image file, a folder (its images, subfolders too), a glob, or SCHEME:...?name=value with a kind "
         "that framewire sources explains, like test:bars?size=1920x1080. Several files and folders are one stream.\n\n"
         "Results and --summary - go to the standard output, and all that is for people to the standard error.",
-    .examples = "framewire send photos/ --to push+tcp://127.0.0.1:5555        # to workers on this machine\n"
+    .examples = "framewire send photos/ --to tcp://127.0.0.1:5555 \\\n"
+                "    --results results.jsonl                                   # to workers on this machine\n"
+                "framewire send photos/ --to 'tcp://*:5555' \\\n"
+                "    --results results.jsonl --resume                          # what has no result yet\n"
                 "framewire send photos/ --to 'push+tcp://*:5555' \\\n"
-                "    --collect 'tcp://*:5556' --results results.jsonl          # and their results back\n"
+                "    --collect 'tcp://*:5556' --results results.jsonl          # to any ZeroMQ clients\n"
                 "framewire send 'test:bars?size=640x480' --rate 30fps \\\n"
                 "    --to 'pub+tcp://*:5555'                                   # a test picture for viewers\n",
-    .exits = "0\tall done\n1\tcould not run, or broke\n2\tusage\n"
-             "3\tfinished, but some inputs were bad, some results are lost, or some frames are still in flight\n",
+    .exits =
+        "0\tall done\n1\tcould not run, or broke\n2\tusage\n"
+        "3\tfinished, but some inputs were bad, some frames are dead or still in flight, or some results are lost\n",
     .completes = COMPLETE_FILES | COMPLETE_SCHEMES,
     .sources = true,
     .options = options,

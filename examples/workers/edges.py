@@ -1,7 +1,7 @@
 """Answer with an image: how strongly each pixel differs from its neighbours.
 
-framewire send photos/ --to push+tcp://*:5555 --collect tcp://*:5556 --results edges.jsonl --result-arrays edges/
-framewire work edges.py --from push+tcp://127.0.0.1:5555 --results tcp://127.0.0.1:5556
+framewire send photos/ --to tcp://127.0.0.1:5555 --results edges.jsonl --result-arrays edges/
+framewire work edges.py --from tcp://127.0.0.1:5555
 """
 
 import numpy as np

@@ -47,5 +47,5 @@ def test_each_picture_is_answered_once_whoever_starts_first(project: Project, fi
     assert {line["status"] for line in lines} == {"done"}
     assert all(line["value"]["darkest"] <= line["value"]["mean"] <= line["value"]["brightest"] for line in lines)
     summary = json.loads(project.read("results", "summary.json"))
-    assert summary["captured"] == summary["sent"] == summary["results"] == len(lines)
-    assert summary["dropped"] == summary["in_flight"] == summary["lost"] == 0
+    assert summary["captured"] == summary["done"] == len(lines)
+    assert summary["dead"] == summary["dropped"] == summary["in_flight"] == 0

@@ -11,9 +11,9 @@ set -e
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends /dist/framewire_*.deb >/dev/null
 echo 'def handle(frame): return int(frame.array.max())' >/tmp/worker.py
-framewire send 'test:bars?size=64x48&count=5' --to 'push+tcp://127.0.0.1:5555' --collect 'tcp://127.0.0.1:5556' \
-    --results /tmp/results.jsonl --wait-workers 1 &
-framewire work /tmp/worker.py --from push+tcp://127.0.0.1:5555 --results tcp://127.0.0.1:5556
+framewire send 'test:bars?size=64x48&count=5' --to tcp://127.0.0.1:5555 \
+    --results /tmp/results.jsonl &
+framewire work /tmp/worker.py --from tcp://127.0.0.1:5555
 wait $!
 cat /tmp/results.jsonl
 """

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framewire import Receiver
 from helpers.command import PATIENCE, Running
-from helpers.plain import Receiver, Results, endpoint
+from helpers.plain import endpoint
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 Start = Callable[..., Running]
 
-SEND = ["send", "test:gradient?size=64x48&format=rgb8&count=20", "--to", "push+tcp://127.0.0.1:*"]
-SEND += ["--collect", "tcp://127.0.0.1:*"]
+SEND = ["send", "test:gradient?size=64x48&format=rgb8&count=20", "--to"]
 # `framewire work` is framewire-work on PATH; it stands beside the interpreter that runs the tests.
 WITH_WORK = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
@@ -38,9 +38,8 @@ def lines_of(path: Path) -> list[dict[str, object]]:
 
 def test_mean(start: Start, tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
-    sender = start(*SEND, "--results", results)
-    frames, answers = sender.urls
-    work = start("work", EXAMPLES / "workers/mean.py", "--from", frames, "--results", answers, env=WITH_WORK)
+    sender = start(*SEND, "tcp://127.0.0.1:*", "--results", results)
+    work = start("work", EXAMPLES / "workers/mean.py", "--from", sender.url, "--processes", "2", env=WITH_WORK)
     assert sender.wait() == 0, sender.stderr
     assert work.wait() == 0, work.stderr
     lines = lines_of(results)
@@ -53,9 +52,8 @@ def test_mean(start: Start, tmp_path: Path) -> None:
 
 def test_edges_answers_with_an_image(start: Start, tmp_path: Path) -> None:
     results, arrays = tmp_path / "results.jsonl", tmp_path / "edges"
-    sender = start(*SEND, "--results", results, "--result-arrays", arrays)
-    frames, answers = sender.urls
-    work = start("work", EXAMPLES / "workers/edges.py", "--from", frames, "--results", answers, env=WITH_WORK)
+    sender = start(*SEND, "tcp://127.0.0.1:*", "--results", results, "--result-arrays", arrays)
+    work = start("work", EXAMPLES / "workers/edges.py", "--from", sender.url, env=WITH_WORK)
     assert sender.wait() == 0, sender.stderr
     assert work.wait() == 0, work.stderr
     assert {line["status"] for line in lines_of(results)} == {"done"}
@@ -66,7 +64,7 @@ def test_edges_answers_with_an_image(start: Start, tmp_path: Path) -> None:
 
 def test_plain_pull_answers_without_our_package(start: Start, tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
-    sender = start(*SEND, "--results", results)
+    sender = start(*SEND, "push+tcp://127.0.0.1:*", "--collect", "tcp://127.0.0.1:*", "--results", results)
     frames, answers = sender.urls
     python("plain_pull.py", endpoint(frames), endpoint(answers))
     assert sender.wait() == 0, sender.stderr
@@ -89,22 +87,17 @@ def embed(framewire_path: Path) -> Path:
 
 def test_embed_is_a_camera(embed: Path) -> None:
     camera = subprocess.Popen(
-        [embed, "push+tcp://127.0.0.1:*", "tcp://127.0.0.1:*", "10"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [embed, "tcp://127.0.0.1:*", "10"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         assert camera.stderr and camera.stdout
-        _, _, frames, _, _, answers = next(line for line in camera.stderr if "results to" in line).split()
-        with Receiver(frames.rstrip(",")) as receiver:
-            results = Results(answers)
+        url = next(line for line in camera.stderr if "frames at" in line).split()[-1]
+        with Receiver(url, timeout=PATIENCE) as receiver:
             for frame in receiver:
                 expected = np.add.outer(np.arange(480), np.arange(640)) + frame.seq
                 assert np.array_equal(frame.array, expected.astype(np.uint8))
-                assert frame.header["meta"]["exposure_us"] == 5000
-                results.reply(frame, {"seq": frame.seq})
-            results.close()
+                assert frame.meta["exposure_us"] == 5000
+                frame.reply({"seq": frame.seq})
         said = [json.loads(line) for line in camera.stdout]
         assert camera.wait(PATIENCE) == 0
         assert [line["value"]["seq"] for line in said] == list(range(10))

@@ -41,7 +41,7 @@ def test_a_c_program_is_built_with_pkg_config(prefix: Path, library_path: Path, 
         usage = subprocess.run(
             [tmp_path / compiler], capture_output=True, text=True, env={"LD_LIBRARY_PATH": str(library_path)}
         )
-        assert (usage.returncode, usage.stderr) == (2, "usage: embed URL COLLECT-URL COUNT\n")
+        assert (usage.returncode, usage.stderr) == (2, "usage: embed URL COUNT\n")
 
 
 def test_the_installed_command_runs_and_brings_its_man_pages(prefix: Path, library_path: Path) -> None:
