@@ -1,6 +1,7 @@
 /* The inside of leased delivery: the hub that drives the ledger over ROUTER sockets.
  *
- *   lease.c          the output: frames in, actions out, the end
+ *   lease.c          the output: frames in, receivers that come and go, the end
+ *   lease_act.c      what the ledger says is to be done
  *   lease_words.c    what receivers say
  *   lease_observe.c  observers: mailboxes, results passed on
  *   lease_door.c     the door: shared memory, and the proof of a death

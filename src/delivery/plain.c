@@ -285,34 +285,13 @@ static void plain_free(fw_output *output) {
     free(output);
 }
 
-static const fw_output_class push_class = {
-    .takes = plain_takes,
-    .send = plain_send,
-    .wants_tending = plain_wants_tending,
-    .tend = plain_tend,
-    .takers = plain_takers,
-    .finish = plain_finish,
-    .count = plain_count,
-    .poll = plain_poll,
-    .wait_fd = push_wait_fd,
-    .taker = "receiver",
-    .close = plain_close,
-    .free = plain_free,
-};
+#define PLAIN_CLASS                                                                                                 \
+    .takes = plain_takes, .send = plain_send, .wants_tending = plain_wants_tending, .tend = plain_tend,             \
+    .takers = plain_takers, .finish = plain_finish, .count = plain_count, .poll = plain_poll, .close = plain_close, \
+    .free = plain_free
 
-static const fw_output_class pub_class = {
-    .takes = plain_takes,
-    .send = plain_send,
-    .wants_tending = plain_wants_tending,
-    .tend = plain_tend,
-    .takers = plain_takers,
-    .finish = plain_finish,
-    .count = plain_count,
-    .poll = plain_poll,
-    .taker = "subscriber",
-    .close = plain_close,
-    .free = plain_free,
-};
+static const fw_output_class push_class = { PLAIN_CLASS, .wait_fd = push_wait_fd, .taker = "receiver" };
+static const fw_output_class pub_class = { PLAIN_CLASS, .taker = "subscriber" };
 
 fw_status fw_plain_open(fw_sender *sender, const fw_url *url, bool first, fw_output **self_p) {
     *self_p = NULL;
