@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from . import codec, jpeg, memory, push, report
+from . import codec, jpeg, lease, memory, push, report, shm
 
-PARTS = {"push": push.run, "jpeg": jpeg.run, "memory": memory.run, "codec": codec.run}
+PARTS = {
+    "push": push.run,
+    "jpeg": jpeg.run,
+    "memory": memory.run,
+    "codec": codec.run,
+    "lease": lease.run,
+    "shm": shm.run,
+}
 
 
 def main() -> None:

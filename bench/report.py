@@ -17,7 +17,7 @@ TEXT = """\
 
 This page and its plot are made by `./dev bench`, which measures Framewire beside bare programs that do only the same
 (`bench/bare_*.c`, and a `recv_multipart(copy=False)` + `np.frombuffer` loop in `bench/reader.py`). `./dev bench push`
-measures one part (`push`, `jpeg`, `memory`, `codec`), `./dev bench --quick` shows in a minute that all of them work;
+measures one part (`push`, `jpeg`, `memory`, `codec`, `lease`, `shm`), `./dev bench --quick` shows in a minute that all of them work;
 both print the table and write `build/bench/PART.json`, only the whole run writes this page.
 
 Measured on {cores} cores ({cpu}), Linux {kernel}, everything on one machine over tcp on the loopback. Both sides of a
@@ -47,6 +47,18 @@ is their range. On another machine the numbers differ, and the ratios hardly do.
   then some again; the bound is the budget and {more} MiB. Then its growth from the tenth part of a long stream on.
 - **header**: `bench/codec.c` packs and unpacks the header of a frame of a file, beside msgpack-c with the same map. In
   Python: checking a whole message, and packing an answer, beside msgpack's C extension.
+- **leased to push+**: the same sender (`bench/leased_send.c`, which draws nothing) and the same C or Python workers, once
+  with leases over tcp, once over `push+tcp`; `bench/leased_work.c` is the C worker. The lines below it are what a lease
+  takes of each side's CPU, a frame.
+- **CPU a frame, many workers to 1**: the sender's, at 1000 frames a second of 64x64, each to the worker that is idle
+  longest.
+- **1 of 4 workers killed**: what is missing of a second's frames in the second after it, at 400 frames a second.
+- **copied in**: a whole picture is copied into each frame and read by a worker in shared memory, beside one core that
+  copies it into two slots of such memory in turn.
+- **in place**: frames are filled in shared memory by who made them, so that only a number is written; the worker reads
+  64 bytes of each, and holds up to 16.
+- **from send to handler**: the time is written into a frame right before it is sent. The bare descriptor is an offset
+  that goes over a Unix socket to a Python reader of the same memory (`bench/bare_descriptor.c`).
 """
 
 
