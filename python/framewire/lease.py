@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+import msgpack
 import numpy as np
 import zmq
 
 from .errors import BadMessage, Closed, Error
-from .fields import cut
+from .fields import Fields, cut
 from .frame import Frame
-from .header import ERROR_MAX, Array, Header
+from .header import ERROR_MAX, VERSION, Array, Header
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say
 from .session import Key, Session
@@ -266,13 +267,16 @@ class LeasedWorker(Session):
         arrays: tuple[Array, ...] = (),
         parts: Any = (),
     ) -> None:
-        header = Header(
-            "result", *key, status=status, error=cut(error, ERROR_MAX), attempt=attempt, arrays=arrays,
-            worker=self._worker, instance=self._options.identity.instance,
-        )  # fmt: skip
+        # What the frame was is not repeated: the hub knows.
+        fields: Fields = {"v": VERSION, "kind": "result", "epoch": key[0], "seq": key[1], "status": status}
+        fields |= {"attempt": attempt, "worker": self._worker, "instance": self._options.identity.instance}
+        if error:
+            fields["error"] = cut(error, ERROR_MAX)
+        if arrays:
+            fields["arrays"] = [{"name": a.name, "shape": a.shape, "dtype": a.dtype} for a in arrays]
         # Copied here, since they may leave later: arrays are the caller's again afterwards.
         copies = [zmq.Frame(_buffer(part), copy=True) for part in parts]
-        self._outbox.append((key, [stream.encode(), header.pack(), value, *copies]))
+        self._outbox.append((key, [stream.encode(), msgpack.packb(fields), value, *copies]))
         self._options.stats.results += 1
         self._options.stats.errors += status == "error"
         self._keeper.send(self)
