@@ -146,6 +146,8 @@ class Supervisor:
                     told = True
                     for worker in self._workers:
                         worker.kill(signal.SIGTERM)
+            if self._witness.ended:  # which no process may have lived to see
+                self._end()
             self._start_due(now)
             running = {worker.pidfd: worker for worker in self._workers if worker.process is not None}
             if not running and self._ending:
@@ -153,6 +155,12 @@ class Supervisor:
             for fd, _ in _poll(list(running), _LOOK):
                 self._on_death(running[fd])
             self._look(time.monotonic())
+
+    def _end(self) -> None:
+        """All streams have ended: who is at work finishes it, and nobody is started any more."""
+        if not self._ending:
+            self._ending = True
+            self._ask_at = time.monotonic() + _ALONE
 
     def _start_due(self, now: float) -> None:
         for worker in self._workers:
@@ -181,9 +189,7 @@ class Supervisor:
         if not ended:
             self._witness.died(worker.job.instance, _reason(code))
         if ended:
-            if not self._ending:
-                self._ending = True
-                self._ask_at = time.monotonic() + _ALONE
+            self._end()
             return
         if report:
             if self._failure is None:

@@ -27,7 +27,9 @@ class Witness:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._keeper = Keeper(always=True)
         self._sessions: list[Session] = []
-        leased = [url for url in check_urls(urls, "worker") if not url.pattern]
+        checked = check_urls(urls, "worker")
+        leased = [url for url in checked if not url.pattern]
+        self._all_leased = bool(leased) and len(leased) == len(checked)
         if not leased:
             return
         keys = load(options.get("keys"), options.get("server_key"))
@@ -55,6 +57,11 @@ class Witness:
         """The process of this instance has ended."""
         for session in self._sessions:
             session.post("died", body=Died(instance, reason), lasting=True)
+
+    @property
+    def ended(self) -> bool:
+        """Every stream of the job has ended. Never, where other URLs are read, too: of those it hears nothing."""
+        return self._all_leased and all(session.over for session in self._sessions)
 
     def close(self) -> None:
         self._keeper.stop()

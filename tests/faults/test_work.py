@@ -82,6 +82,14 @@ def test_poison_is_dead_and_the_rest_is_done(send: Send, work: Callable[..., Run
     assert "SIGKILL" in worker.stderr
 
 
+def test_an_end_that_no_process_lives_to_see_ends_the_work(send: Send, work: Callable[..., Running]) -> None:
+    sending = send(f"{SMALL}&count=1", "--attempts", 1)
+    worker = work(sending.url, "os.kill(os.getpid(), signal.SIGKILL)")
+    sending.wait(code=3)
+    sending.account(1, dead=[0])
+    assert worker.wait(20) == 0, worker.stderr
+
+
 HANGS = {
     "python": "while True: pass",
     "c": "ctypes.PyDLL(None).sleep(3600)",  # which holds the interpreter
