@@ -60,7 +60,12 @@ bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, z
     const char *stream = fw_kind_is_streamless(header->kind) ? "" : sender->options.stream;
     if (client->inside && count == 0) {
         const fw_part parts[] = { { stream, strlen(stream) }, { sender->header, size } };
-        return fw_door_send(self->door, client->visitor, parts, 2) == FW_OK;
+        status = fw_door_send(self->door, client->visitor, parts, 2);
+        if (status == FW_FULL) { /* it must learn that it is lost, or it would wait for ever */
+            fw_info("%s takes nothing at the door, and is left to come back", client->name);
+            fw_door_hang_up(self->door, client->visitor);
+        }
+        return status == FW_OK;
     }
     return fw_router_send(&self->router, client->address, stream, sender->header, size, payloads, count) == FW_POSTED;
 }

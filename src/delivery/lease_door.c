@@ -60,7 +60,7 @@ static void on_event(fw_lease *self, const fw_door_event *event, fw_time now) {
             fw_lease_hear_inside(self, client, event->parts, event->count, now);
         break;
     case FW_DOOR_ROOM:
-        break; /* whoever let it fill up was lost */
+        break; /* whoever let it fill up was hung up on */
     case FW_DOOR_LEFT:
         if (client != NULL && event->why != NULL && event->why[0] != '\0')
             fw_warn("%s was thrown out: %s", client->name, event->why);

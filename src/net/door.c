@@ -371,6 +371,12 @@ fw_status fw_door_give(fw_door *self, fw_visitor *visitor, uint64_t region, int 
     return send_to(self, visitor, FW_PACKET_MEMORY, &(fw_part){ facts, sizeof facts }, 1, fd);
 }
 
+void fw_door_hang_up(fw_door *self, fw_visitor *visitor) {
+    (void)self;
+    if (visitor->socket >= 0)
+        shutdown(visitor->socket, SHUT_RDWR);
+}
+
 void fw_door_forget(fw_door *self, fw_visitor *visitor) {
     free_visitor(self, visitor);
 }

@@ -78,6 +78,9 @@ fw_status fw_door_give(fw_door *self, fw_visitor *visitor, uint64_t region, int 
  * FW_TOO_LARGE, FW_NO_MEMORY, FW_IO. */
 fw_status fw_door_send(fw_door *self, fw_visitor *visitor, const fw_part *parts, size_t count);
 
+/* Hang up on one that lets its side fill up: FW_DOOR_LEFT follows, after all that it had sent. */
+void fw_door_hang_up(fw_door *self, fw_visitor *visitor);
+
 /* Hang up, watch it no more, and free it: no event follows. */
 void fw_door_forget(fw_door *self, fw_visitor *visitor);
 

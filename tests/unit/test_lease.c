@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "delivery/sender.h"
 #include "folder.h"
+#include "net/visit.h"
 #include "wire/message.h"
 
 /* One end of leased delivery, by hand: a DEALER that says single words. */
@@ -486,6 +488,54 @@ static void what_a_dead_worker_said_before_counts(void **state) {
     assert_int_equal(blamed, 0);
 }
 
+/* All packets, up to the end of the visit. */
+static unsigned read_out(fw_visit *visit) {
+    unsigned count = 0;
+    fw_packet packet;
+    for (fw_status status = FW_OK; status != FW_CLOSED; count++) {
+        struct pollfd ready = { .fd = fw_visit_fd(visit), .events = POLLIN };
+        if (poll(&ready, 1, 10000) != 1)
+            fail_msg("nobody hung up, after %u packets", count);
+        status = fw_visit_receive(visit, &packet);
+        if (status == FW_OK && packet.fd >= 0)
+            close(packet.fd);
+    }
+    return count - 1;
+}
+
+static void who_lets_the_door_fill_up_is_hung_up_on_and_may_come_back(void **state) {
+    (void)state;
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS, .queue = 64));
+    peer worker = new_peer(sender, 5);
+    say_hello(&worker, FW_ROLE_WORKER);
+    assert_true(worker.got.door.size > 0);
+    char name[FW_DOOR_MAX + 1];
+    snprintf(name, sizeof name, "%.*s", (int)worker.got.door.size, worker.got.door.data);
+    fw_visit *visit;
+    assert_ok(fw_visit_open("door", name, worker.got.token, &visit));
+    struct pollfd ready = { .fd = fw_visit_fd(visit), .events = POLLIN };
+    assert_int_equal(poll(&ready, 1, 10000), 1); /* accepted */
+    say_credit(&worker, 64);
+    char item[4000];
+    memset(item, 'x', sizeof item - 1);
+    item[sizeof item - 1] = '\0';
+    for (int i = 0; i < 64; i++) {
+        fw_frame *frame = NULL;
+        assert_ok(fw_sender_loan(sender, &(fw_format){ .width = 160, .height = 120, .pixels = FW_RGB8 }, &frame));
+        memset(fw_frame_data(frame), i, fw_frame_size(frame));
+        assert_ok(fw_frame_set_item(frame, item));
+        assert_ok(fw_sender_send(sender, &frame));
+    }
+    unsigned packets = read_out(visit);
+    assert_in_range(packets, 4, 63);
+    fw_visit_close(&visit);
+    say_hello(&worker, FW_ROLE_WORKER);
+    say_credit(&worker, 2);
+    hear_frame(&worker, 0);
+    close_peer(&worker);
+    fw_sender_close(&sender);
+}
+
 static void words_that_nobody_may_say_are_counted_and_change_nothing(void **state) {
     (void)state;
     fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS));
@@ -540,6 +590,7 @@ int main(void) {
         cmocka_unit_test(results_go_to_observers_that_ask),
         cmocka_unit_test(a_frame_that_kills_its_workers_is_saved_and_reported_dead),
         cmocka_unit_test(what_a_dead_worker_said_before_counts),
+        cmocka_unit_test(who_lets_the_door_fill_up_is_hung_up_on_and_may_come_back),
         cmocka_unit_test(words_that_nobody_may_say_are_counted_and_change_nothing),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
