@@ -122,6 +122,15 @@ verb_fuzz() {
     fuzz "${1:-60}"
 }
 
+verb_soak() {
+    verb_build
+    need_test_setup
+    meson_in "$build/test" -Dwerror=true -Db_coverage=true -Dbench=true
+    local folder=$reports/soak
+    mkdir -p "$folder"
+    suite "$build/test" soak -n 0 --timeout 0 --soak "${1:-3600}" tests/faults/test_load.py -k soak
+}
+
 fuzz() {
     local seconds=$1 status=0 target
     CC=clang meson_in "$build/fuzz" -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false || return 1

@@ -128,7 +128,7 @@ def test_an_observer_that_is_stopped_slows_nobody_and_costs_no_memory(tmp_path: 
 def test_a_soak_of_random_faults_leaves_memory_and_fds_flat(
     send: Send, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    seconds = float(request.config.getoption("--soak"))
+    seconds = float(request.config.getoption("--soak", 60.0))
     seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
     print(f"SEED={seed}")
     pick = random.Random(seed)

@@ -117,6 +117,7 @@ class Crew:
     def _on_end(self, worker: Worker) -> None:
         code = worker.process.wait()
         self._known.add(worker)
+        os.close(worker.pidfd)
         if code == 0:
             return
         self.deaths += 1
@@ -136,7 +137,8 @@ class Crew:
             if worker.alive:
                 worker.process.kill()
                 worker.process.wait()
-            os.close(worker.pidfd)
+            if worker not in self._known:
+                os.close(worker.pidfd)
         if self._peer:
             self._peer.close()
 
