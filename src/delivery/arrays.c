@@ -77,3 +77,39 @@ fw_status fw_array_write(int folder_fd, const char *folder, const char *stem, co
     const fw_part parts[] = { { header, npy_header(format, header) }, *payload };
     return fw_file_write(folder_fd, folder, stem, ".npy", parts, 2, path);
 }
+
+static const char *extension(fw_encoding encoding) {
+    switch (encoding) {
+    case FW_JPEG:
+        return ".jpg";
+    case FW_PNG:
+        return ".png";
+    case FW_TIFF:
+        return ".tiff";
+    default:
+        return ".npy";
+    }
+}
+
+fw_status fw_frame_write(int folder_fd, const char *folder, const char *stem, const fw_frame *frame, fw_text *path) {
+    const fw_format *format = &frame->header.format;
+    const fw_part payload = { frame->data, format->size };
+    if (format->encoding == FW_RAW)
+        return fw_array_write(folder_fd, folder, stem, format, &payload, path);
+    return fw_file_write(folder_fd, folder, stem, extension(format->encoding), &payload, 1, path);
+}
+
+fw_status fw_frame_save(const fw_frame *self, const char *folder, const char *stem, char *path, size_t room) {
+    char safe[201];
+    fw_text name = { 0 };
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fw_fail_errno(errno, "%s", folder);
+    fw_file_name(safe, stem, strlen(stem));
+    fw_status status = fw_frame_write(fd, folder, safe, self, &name);
+    close(fd);
+    if (path != NULL && room > 0)
+        snprintf(path, room, "%s", status == FW_OK && name.data != NULL ? name.data : "");
+    free(name.data);
+    return status;
+}

@@ -14,28 +14,9 @@
 #include "delivery/arrays.h"
 #include "delivery/results.h"
 
-static const char *extension(fw_encoding encoding) {
-    switch (encoding) {
-    case FW_JPEG:
-        return ".jpg";
-    case FW_PNG:
-        return ".png";
-    case FW_TIFF:
-        return ".tiff";
-    default:
-        return ".npy";
-    }
-}
-
 static fw_status save_both(int fd, const char *folder, const char *stem, const fw_frame *frame, const fw_text *story) {
-    const fw_format *format = &frame->header.format;
     fw_text path = { 0 };
-    fw_part payload = { frame->data, format->size };
-    fw_status status;
-    if (format->encoding == FW_RAW)
-        status = fw_array_write(fd, folder, stem, format, &payload, &path);
-    else
-        status = fw_file_write(fd, folder, stem, extension(format->encoding), &payload, 1, &path);
+    fw_status status = fw_frame_write(fd, folder, stem, frame, &path);
     const fw_part text = { story->data, story->size };
     if (status == FW_OK)
         status = fw_file_write(fd, folder, stem, ".json", &text, 1, &path);

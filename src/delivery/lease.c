@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -294,16 +295,6 @@ static const fw_output_class lease_class = {
     .free = lease_free,
 };
 
-/* The same on all processes of a machine, and on no other: random at boot (Linux, random(4)). */
-static void read_host(char host[FW_HOST_MAX + 1]) {
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (file == NULL || fgets(host, FW_HOST_MAX + 1, file) == NULL)
-        host[0] = '\0';
-    host[strcspn(host, "\n")] = '\0';
-    if (file != NULL)
-        fclose(file);
-}
-
 static fw_status open_all(fw_lease *self, const fw_url *urls, size_t count) {
     fw_sender *sender = self->output.sender;
     const fw_ledger_options options = {
@@ -329,7 +320,7 @@ fw_status fw_lease_open(fw_sender *sender, const fw_url *urls, size_t count, fw_
     if (self == NULL)
         return fw_fail(FW_NO_MEMORY, "no memory for an output");
     self->output = (fw_output){ .kind = &lease_class, .sender = sender, .first = true };
-    read_host(self->host);
+    fw_boot_id(self->host, sizeof self->host);
     fw_status status = open_all(self, urls, count);
     if (status != FW_OK) {
         lease_close(&self->output);

@@ -34,14 +34,16 @@ static void on_wrong_peer(fw_socket *socket, const fw_event *event, bool secured
     *reconnect_at = fw_after(now, RECONNECT_AFTER);
 }
 
-void fw_peers_tend(fw_socket *socket, bool secured, fw_time now, fw_time *reconnect_at) {
+unsigned fw_peers_tend(fw_socket *socket, bool secured, fw_time now, fw_time *reconnect_at) {
+    unsigned handshakes = 0;
     fw_event event;
     fw_event_kind kind;
     while ((kind = fw_socket_event(socket, &event)) != FW_EVENT_NONE) {
+        handshakes += kind == FW_EVENT_HANDSHAKE;
         if (kind == FW_EVENT_WRONG_PEER)
             on_wrong_peer(socket, &event, secured, now, reconnect_at);
         else if (kind == FW_EVENT_HANDSHAKE)
-            fw_debug("%s: a receiver is connected", socket->bound);
+            fw_debug("%s: a peer is connected", socket->bound);
         else if (kind == FW_EVENT_DISCONNECTED)
             fw_debug("%s: %s is gone", socket->bound, event.peer);
     }
@@ -49,6 +51,7 @@ void fw_peers_tend(fw_socket *socket, bool secured, fw_time now, fw_time *reconn
         *reconnect_at = 0;
         (void)fw_socket_reconnect(socket);
     }
+    return handshakes;
 }
 
 void fw_poll_add(struct pollfd *fds, nfds_t *count, void *zmq) {

@@ -44,6 +44,10 @@ void fw_frame_drop(fw_frame **frame_p) {
     *frame_p = NULL;
     if (!self)
         return;
+    if (self->drop) {
+        self->drop(self);
+        return;
+    }
     if (self->slot)
         fw_slot_release(self->slot);
     else
@@ -84,6 +88,8 @@ void fw_frame_set_time(fw_frame *self, int64_t unix_ns) {
 
 fw_status fw_frame_set_item(fw_frame *self, const char *item) {
     size_t size = strnlen(item, ITEM_MAX + 1);
+    if (self->drop)
+        return fw_fail(FW_INVALID, "a frame that was received keeps its item");
     if (size > ITEM_MAX)
         return fw_fail(FW_INVALID, "an item has at most %d bytes", ITEM_MAX);
     if (!fw_utf8_valid(item, size))

@@ -15,6 +15,11 @@ struct fw_frame {
     void *data;
     size_t room;
     fw_frame *next; /* in the sender's queue */
+
+    /* Of a frame that was received; else NULL. */
+    void (*drop)(fw_frame *self); /* frees it, instead of what follows from the above */
+    const char *stream;           /* its name */
+    const char *transport;        /* how its payload came */
 };
 
 /* A frame over a slot (takes the caller's reference), or over memory of its own (slot NULL: 64-byte aligned, malloc'ed).

@@ -80,11 +80,12 @@ typedef struct fw_format {
 typedef struct fw_frame fw_frame;
 
 /* Free a frame that fw_source_read() gave (one that was loaned goes to fw_sender_send() or fw_sender_discard()).
- * NULL is fine; clears *frame_p. */
+ * One from fw_receiver_receive() that was not answered is given back. NULL is fine; clears *frame_p. */
 FW_API void fw_frame_free(fw_frame **frame_p);
 
 /* The frame's bytes, 64-byte aligned, packed, C order; and how many there are.
- * Written by who loaned the frame, until it is sent. */
+ * Written by who loaned the frame, until it is sent. One that was received is for reading only (writing to shared memory
+ * ends the process), and aligned where it is in shared memory (fw_frame_transport()). */
 FW_API void *fw_frame_data(fw_frame *self);
 FW_API size_t fw_frame_size(const fw_frame *self);
 
@@ -101,10 +102,35 @@ FW_API void fw_frame_set_time(fw_frame *self, int64_t unix_ns);
 FW_API fw_status fw_frame_set_item(fw_frame *self, const char *item);
 
 /* Free facts that travel in `meta`: key and text are UTF-8, copied. A key that is set twice
- * keeps its last value. FW_TOO_LARGE beyond 32 KiB in all. */
+ * keeps its last value. FW_TOO_LARGE beyond 32 KiB in all.
+ * Of a frame that was received they are its result's value: a map (fw_receiver_reply()). */
 FW_API fw_status fw_frame_set_text(fw_frame *self, const char *key, const char *text);
 FW_API fw_status fw_frame_set_int(fw_frame *self, const char *key, int64_t value);
 FW_API fw_status fw_frame_set_float(fw_frame *self, const char *key, double value);
+
+/* Of a frame that was received: its stream's name, the run of the stream it is from, its number in that run, how often it
+ * was leased (from 1), its identity in its source ("": none), when it was captured (ns since the Unix epoch, and of the
+ * sender's CLOCK_MONOTONIC; 0: not said), and how its bytes came: "shm" (they are the sender's memory), "copy" (copied
+ * from there), "tcp" or "ipc". Texts are the frame's. Since 0.1. */
+FW_API const char *fw_frame_stream(const fw_frame *self);
+FW_API uint64_t fw_frame_epoch(const fw_frame *self);
+FW_API uint64_t fw_frame_seq(const fw_frame *self);
+FW_API uint32_t fw_frame_attempt(const fw_frame *self);
+FW_API const char *fw_frame_item(const fw_frame *self);
+FW_API int64_t fw_frame_time(const fw_frame *self);
+FW_API int64_t fw_frame_monotonic(const fw_frame *self);
+FW_API const char *fw_frame_transport(const fw_frame *self);
+
+/* A fact of a received frame's `meta`. FW_NOT_FOUND: there is none of this name and type (an integer is a float, too);
+ * FW_TOO_LARGE: the text and its NUL do not fit in room. The value is then unchanged. */
+FW_API fw_status fw_frame_get_text(const fw_frame *self, const char *key, char *text, size_t room);
+FW_API fw_status fw_frame_get_int(const fw_frame *self, const char *key, int64_t *value_p);
+FW_API fw_status fw_frame_get_float(const fw_frame *self, const char *key, double *value_p);
+
+/* Write a frame as a new file into a folder: STEM.npy, or as the file that it is (STEM.jpg, .png, .tiff); STEM.1.npy, ...
+ * where that is there already. Characters of stem other than A-Z a-z 0-9 . _ - become %HH, links are not followed. path
+ * (NULL: not wanted) gets the name. Errors: FW_NOT_FOUND, FW_DENIED, FW_IO; no partial file is left. */
+FW_API fw_status fw_frame_save(const fw_frame *self, const char *folder, const char *stem, char *path, size_t room);
 
 /* Fill in what a format leaves open (dtype, ndim, shape and size of an image) and check it:
  * sizes are overflow-checked. FW_INVALID with the cause for a format that makes no sense. Any thread. */

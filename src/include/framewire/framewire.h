@@ -10,6 +10,7 @@
 #include <framewire/keys.h>
 #include <framewire/log.h>
 #include <framewire/pipeline.h>
+#include <framewire/receiver.h>
 #include <framewire/sender.h>
 #include <framewire/source.h>
 #include <framewire/status.h>

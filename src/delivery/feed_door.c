@@ -1,0 +1,110 @@
+/* The door of a hub on this host: once in, words go that way, and frames are read in the hub's memory. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "delivery/receiver.h"
+
+/* Who is thrown out so often does without. */
+#define TRIES 3
+
+static void say_why(fw_feed *self, const char *why) {
+    if (!self->door_said)
+        fw_info("%s: frames come over the socket, not in shared memory: %s", self->socket->bound, why);
+    self->door_said = true;
+}
+
+void fw_feed_leave_door(fw_feed *self) {
+    fw_visit_close(&self->visit);
+    fw_visit_close(&self->old_visit);
+    if (self->inside) { /* for the hub the connection is lost: it is told again who is here */
+        self->thrown_out++;
+        self->hello_due = true;
+        self->welcomed = false;
+    }
+    self->inside = false;
+    self->knocked_at = 0;
+}
+
+void fw_feed_knock(fw_feed *self, const char *name, const uint8_t *token, fw_time now) {
+    fw_visit *visit = NULL;
+    if (self->thrown_out >= TRIES)
+        say_why(self, "the sender ended each visit");
+    else if (fw_visit_open(self->receiver->door, name, token, &visit) != FW_OK)
+        say_why(self, fw_cause());
+    if (visit == NULL) {
+        fw_lease_ready(self);
+        return;
+    }
+    /* The hub takes the end of a visit for the end of the connection, unless another is in. */
+    fw_visit_close(&self->old_visit);
+    self->old_visit = self->visit;
+    self->visit = visit;
+    self->knocked_at = now;
+}
+
+static fw_status take_memory(fw_feed *self, const fw_packet *packet) {
+    uint64_t region, size;
+    fw_status status = fw_visit_memory(packet, &region, &size);
+    fw_lent *lent = status == FW_OK ? calloc(1, sizeof *lent) : NULL;
+    if (status == FW_OK && lent == NULL)
+        status = fw_fail(FW_NO_MEMORY, "no memory for a region");
+    bool known = status == FW_OK && self->lent != NULL && self->lent->region == region && self->lent->view.size >= size;
+    if (status == FW_OK && !known)
+        status = fw_view_open(&lent->view, packet->fd, size);
+    close(packet->fd);
+    if (status != FW_OK || known) {
+        free(lent);
+        return status;
+    }
+    *lent = (fw_lent){ .region = region, .view = lent->view, .references = 1 };
+    fw_lent_drop(self->lent);
+    self->lent = lent;
+    return FW_OK;
+}
+
+/* One packet. false: the visit is over. */
+static bool on_packet(fw_feed *self, const fw_packet *packet, fw_time now) {
+    switch (packet->kind) {
+    case FW_PACKET_ACCEPTED:
+        return self->knocked_at != 0;
+    case FW_PACKET_MEMORY:
+        if (take_memory(self, packet) != FW_OK)
+            return false;
+        if (self->knocked_at != 0) {
+            self->inside = true;
+            fw_visit_close(&self->old_visit);
+            fw_lease_ready(self);
+        }
+        return true;
+    case FW_PACKET_MESSAGE:
+        fw_lease_hears(self, NULL, packet->parts, packet->count, now);
+        return true;
+    case FW_PACKET_REFUSED:
+        (void)fw_fail(FW_DENIED, "refused: %.*s", packet->count > 0 ? (int)packet->parts[0].size : 0,
+                      packet->count > 0 ? (const char *)packet->parts[0].data : "");
+        return false;
+    default:
+        if (packet->fd >= 0)
+            close(packet->fd);
+        (void)fw_fail(FW_BAD_MESSAGE, "a packet that only receivers send");
+        return false;
+    }
+}
+
+void fw_feed_read_door(fw_feed *self, fw_time now) {
+    fw_packet packet;
+    fw_status status;
+    bool goes_on = true;
+    while (goes_on && self->visit != NULL && (status = fw_visit_receive(self->visit, &packet)) != FW_TIMEOUT)
+        goes_on = status == FW_OK && on_packet(self, &packet, now);
+    if (goes_on || self->visit == NULL)
+        return;
+    bool knocking = self->knocked_at != 0;
+    if (knocking)
+        say_why(self, fw_cause());
+    fw_feed_leave_door(self);
+    if (knocking)
+        fw_lease_ready(self);
+}
