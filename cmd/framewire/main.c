@@ -11,7 +11,7 @@
 #include "say.h"
 #include "verb.h"
 
-const struct verb *const verbs[] = { &verb_send, &verb_sources, &verb_keygen, NULL };
+const struct verb *const verbs[] = { &verb_send, &verb_receive, &verb_sources, &verb_keygen, NULL };
 
 const struct companion companions[] = {
     { "work", "HANDLER --from URL...", "run Python workers on the frames of a sender (from the Python package)" },

@@ -27,7 +27,7 @@ struct verb {
     int (*run)(const struct verb *self, int argc, char **argv);
 };
 
-extern const struct verb verb_send, verb_sources, verb_keygen;
+extern const struct verb verb_send, verb_receive, verb_sources, verb_keygen;
 extern const struct verb *const verbs[]; /* NULL-terminated; main.c */
 
 /* Verbs that are programs of their own, framewire-NAME: the Python package brings these. */

@@ -61,7 +61,8 @@ static fw_status set_up(fw_socket *self, const fw_socket_options *options) {
         { ZMQ_TCP_KEEPALIVE_INTVL, 10, !self->url.ipc },
         { ZMQ_TCP_KEEPALIVE_CNT, 3, !self->url.ipc },
         { ZMQ_IPV6, 1, strchr(self->url.endpoint, '[') != NULL },
-        { ZMQ_IMMEDIATE, 1, !self->bind },
+        /* Where frames come in it would drop, at the end of a connection, what is not read yet (session_base.cpp). */
+        { ZMQ_IMMEDIATE, 1, !self->bind && self->type != ZMQ_PULL && self->type != ZMQ_SUB },
         { ZMQ_XPUB_VERBOSER, 1, self->type == ZMQ_XPUB },
     };
     fw_status status = FW_OK;

@@ -63,7 +63,7 @@ typedef struct fw_socket_options {
     const fw_security *security; /* NULL: none */
 } fw_socket_options;
 
-/* Open, set up (linger 0; immediate where it connects; TCP keepalive; IPv6 where the address is in brackets), monitor,
+/* Open, set up (linger 0; immediate where it connects to send; TCP keepalive; IPv6 where the address is in brackets), monitor,
  * then bind or connect. A bind beyond loopback without security warns, loudly.
  * tcp: a bind takes *, an address, an interface or a host name that is this machine. A connect to a host that has no
  * address (yet) warns, and goes on trying.

@@ -11,7 +11,7 @@ import pytest
 
 from helpers.command import Command
 
-PAGES = ["framewire", "send", "sources", "keygen"]
+PAGES = ["framewire", "send", "receive", "sources", "keygen"]
 
 
 def options_in_help(framewire: Command, verb: str) -> set[str]:
