@@ -331,8 +331,8 @@ const struct verb verb_send = {
     .summary = "load or capture images and deliver them",
     .about =
         "Loads or captures images and delivers them to workers, or to all who look.\n\n"
-        "With a tcp:// or ipc:// URL each frame is leased to one worker until it is answered: a worker that dies, hangs "
-        "or is cut off costs time, never a frame, and results come back on the same connection.\n\n"
+        "With a tcp:// or ipc:// URL each frame is leased to one worker until it is answered: a worker that dies, "
+        "hangs or is cut off costs time, never a frame, and results come back on the same connection.\n\n"
         "SOURCE is an image file, a folder (its images, subfolders too), a glob, or SCHEME:...?name=value with a kind "
         "that framewire sources explains, like test:bars?size=1920x1080. Several files and folders are one stream.\n\n"
         "Results and --summary - go to the standard output, and all that is for people to the standard error.",

@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--from", dest="urls", action="append", default=[], metavar="URL",
         help="where frames come from: tcp://HOST:PORT or ipc:///PATH (leased), push+... or pub+...;"
         " may be repeated (default tcp://127.0.0.1:5555)")  # fmt: skip
-    add("--results", metavar="URL", help="where results go: the sender's --collect, like tcp://HOST:PORT")
+    add("--results", metavar="URL", help="with push+: where results go, the sender's --collect, like tcp://HOST:PORT")
     add("--processes", type=count, default=1, metavar="N", help="how many worker processes (default 1)")
     add("--credit", type=count, default=2, metavar="N", help="frames that a worker may hold, at each URL (default 2)")
     add("--streams", action="append", metavar="NAME,...", help="take these streams only (default: all)")
