@@ -152,17 +152,17 @@ class Intake:
             raise Closed("the receiver is closed")
         if self._put_back:
             return self._put_back.popleft()
-        transports = self._transports
+        transports, stats = self._transports, self.stats
         for _ in transports:
             self._turn = (self._turn + 1) % len(transports)
             event = transports[self._turn].take(wait)
             if event is None:
                 continue
             if isinstance(event, BadMessage):
-                self.stats.bad[event.reason] += 1
+                stats.bad[event.reason] += 1
                 raise event
-            self.stats.frames += 1
-            self.stats.bytes += event.nbytes
+            stats.frames += 1
+            stats.bytes += event.nbytes
             return event
         if all(transport.over for transport in transports):
             raise Closed("every stream has ended")

@@ -26,12 +26,12 @@ class Ends:
     def __init__(self, wanted: frozenset[str] | None, several: bool) -> None:
         self.over = False
         self._wanted = wanted
-        self._several = several
+        self.several = several
         self._open: set[tuple[str, int]] = set()
 
     def is_new(self, stream: str, epoch: int) -> bool:
         """Is it the first frame of a run, where there may be several? Then on_frame wants to know the peers of now."""
-        return self._several and (stream, epoch) not in self._open
+        return self.several and (stream, epoch) not in self._open
 
     def on_frame(self, stream: str, epoch: int, peers: int) -> None:
         self.over = False
@@ -82,10 +82,8 @@ class PlainWorker:
             except BadMessage as bad:
                 return bad
             if header.kind == "frame":
-                if self._ends.is_new(stream, header.epoch):
-                    link.watch(time.monotonic())
-                self._ends.on_frame(stream, header.epoch, link.peers)
-                link.ended = False
+                if self._ends.several or self._ends.over:
+                    self._note_run(stream, header.epoch)
                 if options.streams is None or stream in options.streams:
                     return Frame(stream, header, payload, link.url.transport, options.results)
                 self._say_unwanted(stream)
@@ -96,6 +94,13 @@ class PlainWorker:
                     return None
             else:
                 options.stats.unknown += 1
+
+    def _note_run(self, stream: str, epoch: int) -> None:
+        """A frame came where there may be several senders, or after an end: which run is it of?"""
+        if self._ends.is_new(stream, epoch):
+            self._link.watch(time.monotonic())
+        self._ends.on_frame(stream, epoch, self._link.peers)
+        self._link.ended = False
 
     def _say_unwanted(self, stream: str) -> None:
         self._options.stats.unwanted += 1

@@ -85,7 +85,7 @@ class Transport(Protocol):
 def receive(source: zmq.Socket[bytes], flags: int, most: int = _PLAIN_PARTS) -> list[Any]:
     """The next message's parts, at most so many: stream and header as bytes, the rest without a copy.
 
-    A header that is too long stays as it came. Raises zmq.Again.
+    A message whose header is too long stays as it came. Raises zmq.Again.
     """
     # copy=False for all parts: `more` of a Frame is a third of the price of asking the socket.
     part = source.recv(flags, copy=False)
@@ -94,7 +94,6 @@ def receive(source: zmq.Socket[bytes], flags: int, most: int = _PLAIN_PARTS) -> 
         part = source.recv(copy=False)
         if len(parts) < most:
             parts.append(part)
-    for place, part in enumerate(parts[:2]):
-        if len(part) <= HEADER_MAX:
-            parts[place] = part.bytes
+    if len(parts) > 1 and len(parts[0]) <= HEADER_MAX >= len(parts[1]):
+        parts[:2] = parts[0].bytes, parts[1].bytes
     return parts
