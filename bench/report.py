@@ -17,8 +17,8 @@ TEXT = """\
 
 This page and its plot are made by `./dev bench`, which measures Framewire beside bare programs that do only the same
 (`bench/bare_*.c`, and a `recv_multipart(copy=False)` + `np.frombuffer` loop in `bench/reader.py`). `./dev bench push`
-measures one part (`push`, `jpeg`, `memory`, `codec`, `lease`, `shm`), `./dev bench --quick` shows in a minute that all of
-them work; both print the table and write `build/bench/PART.json`, only the whole run writes this page.
+measures one part (`push`, `jpeg`, `memory`, `codec`, `lease`, `shm`), `./dev bench --quick` shows in a minute that all
+of them work; both print the table and write `build/bench/PART.json`, only the whole run writes this page.
 
 Measured on {cores} cores ({cpu}), Linux {kernel}, everything on one machine over tcp on the loopback. Both sides of a
 line run in turn, round by round, and what counts is the median of the rounds' ratios (or differences); the last column
@@ -48,8 +48,8 @@ is their range. On another machine the numbers differ, and the ratios hardly do.
 - **header**: `bench/codec.c` packs and unpacks the header of a frame of a file, beside msgpack-c with the same map. In
   Python: checking a whole message, and packing an answer, beside msgpack's C extension.
 - **leased to push+**: the same sender (`bench/leased_send.c`, which draws nothing) and the same C or Python workers,
-  once with leases over tcp, once over `push+tcp`; `bench/leased_work.c` is the C worker. The lines below it are what a lease
-  takes of each side's CPU, a frame.
+  once with leases over tcp, once over `push+tcp`; `bench/leased_work.c` is the C worker. The lines below it are what a
+  lease takes of each side's CPU, a frame.
 - **CPU a frame, many workers to 1**: the sender's, at 1000 frames a second of 64x64, each to the worker that is idle
   longest.
 - **1 of 4 workers killed**: what is missing of a second's frames in the second after it, at 400 frames a second.

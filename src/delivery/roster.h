@@ -31,7 +31,7 @@ typedef struct fw_client {
     uint32_t credit;     /* of an observer: how many more it takes */
     fw_mailbox mail;     /* of an observer */
     bool told_end, left; /* left: it said bye */
-    bool died; /* its supervisor said so, and it is to be acted on */
+    bool died;           /* its supervisor said so, and it is to be acted on */
 } fw_client;
 
 typedef struct fw_roster {

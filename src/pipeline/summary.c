@@ -49,7 +49,8 @@ fw_status fw_pipeline_summary_json(fw_pipeline *self, char *out, size_t room) {
     }
     put(&text, "bytes", counts->bytes);
     fw_text_format(&text, ",\"seconds\":%.3f,\"fps\":%.2f,\"outputs\":[", summary.seconds,
-                   summary.seconds > 0 ? (double)(counts->leases ? counts->done : counts->sent) / summary.seconds : 0.0);
+                   summary.seconds > 0 ? (double)(counts->leases ? counts->done : counts->sent) / summary.seconds
+                                       : 0.0);
     fw_side_counts sides[FW_OUTPUTS_MAX];
     size_t side_count = fw_sender_sides(sender, sides, FW_OUTPUTS_MAX);
     for (size_t i = 0; i < side_count; i++) {

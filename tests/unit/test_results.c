@@ -100,7 +100,8 @@ static void resume_cuts_a_torn_line_and_knows_the_rest(void **state) {
     append(PATH, "{\"stream\":\"cam\",\"epoch\":\"00");
 
     results = open_results(true, false);
-    assert_true(fw_results_knows(results, "a", NULL) && fw_results_knows(results, "b", NULL) && fw_results_knows(results, "c", NULL));
+    assert_true(fw_results_knows(results, "a", NULL) && fw_results_knows(results, "b", NULL) &&
+                fw_results_knows(results, "c", NULL));
     assert_false(fw_results_knows(results, "d", NULL));
     assert_ok(add(results, 0, "d", FW_DONE));
     assert_ok(fw_results_close(&results));

@@ -264,9 +264,8 @@ static void options_that_do_not_fit_are_refused(void **state) {
         FW_INVALID, "push+");
     assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .results = "-"), &sender),
                  FW_INVALID, "--collect");
-    assert_fails(
-        fw_sender_open(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*", .collect = "tcp://127.0.0.1:*"), &sender),
-        FW_INVALID, "by themselves");
+    assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*", .collect = "tcp://127.0.0.1:*"), &sender),
+                 FW_INVALID, "by themselves");
     assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .stream = "a\nb"), &sender),
                  FW_INVALID, "control characters");
     assert_fails(fw_sender_open(FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .allow = "x"), &sender), FW_INVALID,

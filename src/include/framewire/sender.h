@@ -71,7 +71,7 @@ typedef struct fw_sender_options {
 /* The account. Always captured = done + dead + dropped + in_flight for a leased output, and
  * captured = sent + dropped + in_flight for push+ and pub+. */
 typedef struct fw_counts {
-    bool leases;     /* the first output is leased: frames are done or dead, not sent */
+    bool leases; /* the first output is leased: frames are done or dead, not sent */
     uint64_t captured, sent, done, dead, dropped, in_flight;
     uint64_t leased;                                         /* of in_flight: with a worker */
     uint64_t results, errors, lost, duplicates, redelivered; /* lost = sent - results, where results are collected */
