@@ -34,6 +34,10 @@ fw_status fw_sender_open_outputs(fw_sender *self) {
     if (status != FW_OK)
         return status;
     for (size_t i = 0; i < count; i++) {
+        if (all[i].url.pattern == FW_LEASED && all[i].url.side == FW_CONNECT)
+            return fw_fail(FW_INVALID,
+                           "%s: a sender of a leased stream listens, and its receivers connect; leave ?connect out",
+                           all[i].text);
         if (all[i].url.pattern == FW_LEASED)
             leased[leased_count++] = all[i].url;
         if (all[i].url.pattern != FW_PUB && (push != NULL || (all[i].url.pattern == FW_PUSH && leased_count > 0)))

@@ -57,6 +57,11 @@ def test_version_names_the_libraries_in_use(framewire: Command, option: str) -> 
     ("arguments", "sentence"),
     [
         (["sned"], "no verb sned; did you mean send? (framewire --help lists all)"),
+        (
+            ["send", "test:bars", "--to", "tcp://127.0.0.1:5555?connect"],
+            "tcp://127.0.0.1:5555?connect: a sender of a leased stream listens, and its receivers connect; leave"
+            " ?connect out",
+        ),
         (["keygn"], "no verb keygn; did you mean keygen? (framewire --help lists all)"),
         (["wrok"], "no verb wrok; did you mean work? (framewire --help lists all)"),
         (["xyzzy"], "no verb xyzzy, and no program framewire-xyzzy on PATH; framewire --help lists all verbs"),
