@@ -20,15 +20,7 @@ static void do_lease(fw_lease *self, const fw_action *action, fw_time now) {
     zmq_msg_t payload;
     size_t payloads = action->hold ? 0 : 1;
     if (action->hold)
-        header.place = (fw_place){
-            .region = self->region,
-            .gen = frame->slot->gen,
-            .offset = frame->slot->offset,
-            .length = header.format.size,
-            .slot = frame->slot->index,
-            .said = true,
-            .copy = action->copy,
-        };
+        header.place = fw_lease_place(self, frame, action->copy);
     if (client == NULL || !client->connected ||
         (payloads > 0 && !fw_pin_slot(&self->pins, frame->slot, header.format.size, &payload))) {
         fw_ledger_on_return(self->ledger, now, action->worker, action->key);

@@ -82,3 +82,15 @@ void fw_lease_tend_door(fw_lease *self, fw_time now) {
     while (self->door != NULL && fw_door_next(self->door, now, &event))
         on_event(self, &event, now);
 }
+
+fw_place fw_lease_place(const fw_lease *self, const fw_frame *frame, bool copy) {
+    return (fw_place){
+        .region = self->region,
+        .gen = frame->slot->gen,
+        .offset = frame->slot->offset,
+        .length = frame->header.format.size,
+        .slot = frame->slot->index,
+        .said = true,
+        .copy = copy,
+    };
+}

@@ -70,6 +70,8 @@ void fw_lease_supervisor(fw_lease *self, uint64_t supervisor);
 void fw_lease_open_door(fw_lease *self);
 bool fw_lease_new_token(fw_lease *self, fw_client *client);
 void fw_lease_tend_door(fw_lease *self, fw_time now);
+/* Where a receiver that is in finds a frame. */
+fw_place fw_lease_place(const fw_lease *self, const fw_frame *frame, bool copy);
 
 /* Do what the ledger says is to be done. */
 void fw_lease_act(fw_lease *self, fw_time now);
