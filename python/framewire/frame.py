@@ -130,7 +130,7 @@ class Frame:
 
     @property
     def transport(self) -> str:
-        """How the pixels came: "tcp" or "ipc"."""
+        """How the pixels came: "shm" (they lie in the sender's memory), "copy" (they did), "tcp" or "ipc"."""
         return self._transport
 
     @property

@@ -114,7 +114,7 @@ class Intake:
                 self._results.open(collector)
             options = Options(
                 self._context, wanted, credit, queue, follow, curve, self._results, self.stats, known, self._keeper,
-                on_result,
+                None if door is None else os.fspath(door), on_result,
             )  # fmt: skip
             for url in parsed:
                 self._transports.append(_open_transport(url, role, options))

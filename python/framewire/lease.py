@@ -78,7 +78,7 @@ class LeasedWorker(Session):
                 guarded = frame.header.guarded
                 if guarded:
                     self._guarded[key] = frame
-            self.post("start", frame.stream, key)
+            self._start(frame.stream, key)
             if not guarded:
                 return frame
         return None
@@ -100,18 +100,19 @@ class LeasedWorker(Session):
 
     # The driver: what the hub says
 
+    def on_frame(self, stream: str, header: Header, payload: Any, transport: str) -> None:
+        frame, key = Frame(stream, header, payload, transport, self), (header.epoch, header.seq)
+        options = self._options
+        if options.streams is not None and stream not in options.streams:
+            options.stats.unwanted += 1
+            self.post("return", stream, key)
+            return
+        with self._state:
+            self._waiting[key] = frame
+
     def on_message(self, stream: str, header: Header, parts: list[Any]) -> bool:
         kind, key = header.kind, (header.epoch, header.seq)
-        if kind == "frame":
-            options = self._options
-            frame = Frame(stream, header, parts[2], self._link.url.transport, self)
-            if options.streams is not None and stream not in options.streams:
-                options.stats.unwanted += 1
-                self.post("return", stream, key)
-                return True
-            with self._state:
-                self._waiting[key] = frame
-        elif kind == "go":
+        if kind == "go":
             with self._state:
                 if (cleared := self._guarded.pop(key, None)) is not None:
                     self._news.append(cleared)
@@ -140,7 +141,7 @@ class LeasedWorker(Session):
         hello.held = tuple(held[:HELD_MAX])
 
     def on_welcome(self) -> None:
-        self._send([b"", Header("credit", body=Credit(self._credit)).pack()])
+        self.post("credit", body=Credit(self._credit))
 
     def on_new_run(self) -> int:
         with self._state:

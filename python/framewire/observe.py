@@ -74,7 +74,8 @@ class LeasedObserver(Session):
     def on_hello(self, hello: Hello) -> None:
         hello.queue = min(self._options.queue, UINT32_MAX)
         hello.results = self._options.on_result is not None
-        self._asked = 0
+        if not self._inside.here:
+            self._asked = 0
 
     def on_welcome(self) -> None:
         if self._hungry:
@@ -84,18 +85,18 @@ class LeasedObserver(Session):
         self._lost = 0
         return 0
 
+    def on_frame(self, stream: str, header: Header, payload: Any, transport: str) -> None:
+        self._came(Frame(stream, header, payload, transport, self))
+        self.on_lost(header.lost)
+
     def on_message(self, stream: str, header: Header, parts: list[Any]) -> bool:
-        if header.kind == "frame":
-            self._came(Frame(stream, header, parts[2], self._link.url.transport, self))
-            self.on_lost(header.lost)
-        elif header.kind == "result":
-            self.on_lost(header.lost)
-            self._results.append(Result.read(stream, header, parts[2:]))
-            if len(self._results) > _RESULTS_MAX:
-                self._results.popleft()
-                self._options.stats.dropped += 1
-        else:
+        if header.kind != "result":
             return False
+        self.on_lost(header.lost)
+        self._results.append(Result.read(stream, header, parts[2:]))
+        if len(self._results) > _RESULTS_MAX:
+            self._results.popleft()
+            self._options.stats.dropped += 1
         return True
 
     def _came(self, event: Frame | BadMessage) -> None:

@@ -1,7 +1,8 @@
 """A leased connection: one DEALER to one hub, greeted at every handshake, until its streams have ended.
 
-What is common to workers, observers and supervisors (`proto/framewire-1.md`, "Leased delivery"). Its socket belongs to
-who drives the keeper; `post` may be called from any thread.
+What is common to workers, observers and supervisors (`proto/framewire-1.md`, "Leased delivery"). On the hub's host all
+but the greetings goes through its door, where frames are in shared memory. The sockets belong to who drives the keeper;
+`post` may be called from any thread.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import zmq
 from .errors import BadMessage
 from .fields import UINT32_MAX, Fields
 from .header import ARRAYS_MAX, VERSION, Header, stream_name
+from .inside import Inside, release_word
 from .keeper import Keeper
-from .leased import Body, Hello, Welcome
+from .leased import Body, Hello, Welcome, flat
 from .link import Link
 from .log import say
 from .message import check_message
@@ -44,7 +46,7 @@ class Session:
     """Subclasses say what the connection is for, by the methods on_...; the driver calls these."""
 
     def __init__(self, url: Url, options: Options, role: str, *, quiet: bool = False) -> None:
-        self.up = False  # welcomed, and not cut off since
+        self.up = False  # welcomed, the door tried, and not cut off since
         self.closed = False
         self.welcome = Welcome(0, 0)
         self._options = options
@@ -56,6 +58,9 @@ class Session:
         self._outbox: deque[Word] = deque()
         self._handshakes = 0
         self._greeted: float | None = None  # since when an answer to hello is awaited
+        self._inside = Inside(options.door, self._on_settled, self._say_hello)
+        self._door_said = False
+        self._copies_said = False
         self.ended = False  # every stream that is taken has
         self._left = False  # bye was said
         self._bye = False  # and answered
@@ -63,7 +68,7 @@ class Session:
         self._link = Link(
             options.context, zmq.DEALER, url, keys=options.keys, setup=_set_up, follow=options.follow, quiet=quiet
         )
-        self.sockets: list[Any] = [self._link.socket, self._link.monitor]
+        self.sockets: list[Any] = [self._link.socket, self._link.monitor, self._inside.fileno()]
         self._keeper.add(self)
 
     @property
@@ -79,7 +84,7 @@ class Session:
         return [self._ready] if self._keeper.always else [*self.sockets, self._keeper.wake]
 
     def absent(self, now: float) -> float:
-        return self._link.absent(now)
+        return 0.0 if self._inside.here else self._link.absent(now)
 
     def watch(self, now: float) -> float:
         """As Transport.watch: the thread does it, unless the caller drives."""
@@ -109,22 +114,44 @@ class Session:
         """The driver: send what waits, if the hub knows us."""
         outbox = self._outbox
         while outbox and self.up:
-            key, parts = outbox.popleft()
-            self._send(parts)
+            key, parts = outbox[0]
+            if not self._send(parts):
+                return
+            outbox.popleft()
             if key is not None:
                 self.on_sent(key)
         if self.ended:
             self._leave_when_done()
 
-    def _send(self, parts: list[Any]) -> None:
+    def _send(self, parts: list[Any]) -> bool:
+        """False: the door takes nothing now, or is lost, and hello was said anew."""
+        if self._inside.here:
+            return self._inside.send(parts)
+        self._send_outside(parts)
+        return True
+
+    def _send_outside(self, parts: list[Any]) -> None:
         # A socket without a high water mark takes all; zmq.Frames were copied when the answer was given.
         send = self._link.socket.send
         for part in parts[:-1]:
             send(part, _MORE, type(part) is bytes)
         send(parts[-1], _LAST, type(parts[-1]) is bytes)
 
+    def _say_released(self) -> None:
+        """The driver: what no `start` has carried."""
+        if slots := self._inside.released():
+            self._outbox.append((None, release_word(slots)))
+            self.flush()
+
+    def _start(self, stream: str, key: Key) -> None:
+        """Say `start`, with what is to be released by then; from any thread."""
+        fields: Fields = {"v": VERSION, "kind": "start", "epoch": key[0], "seq": key[1]}
+        if self._inside.releases.waiting and self._keeper.mine:
+            fields["releases"] = flat(self._inside.released())
+        self._outbox.append((None, [stream.encode(), msgpack.packb(fields)]))
+        self._keeper.send(self)
+
     def _say_hello(self) -> None:
-        self.up = False
         self._greeted = time.monotonic()
         options = self._options
         hello = Hello(
@@ -136,12 +163,15 @@ class Session:
             supervisor=options.identity.supervisor,
             streams=tuple(sorted(options.streams or ())),
         )
-        for _ in range(len(self._outbox)):  # all else is said by hello: only answers to frames are still news
-            key, parts = self._outbox.popleft()
-            if key is not None:
-                self._outbox.append((key, parts))
+        if not self._inside.here:  # else the door is the connection, and this only renews our address
+            self.up = False
+            for _ in range(len(self._outbox)):  # all else is said by hello: only answers to frames are still news
+                key, parts = self._outbox.popleft()
+                if key is not None:
+                    self._outbox.append((key, parts))
+        hello.reads = self._inside.reads()
         self.on_hello(hello)
-        self._send([b"", Header("hello", body=hello).pack()])
+        self._send_outside([b"", Header("hello", body=hello).pack()])
 
     # Receiving
 
@@ -155,18 +185,30 @@ class Session:
 
     def _read(self, wait: bool = False) -> bool:
         """Read one message; false: there is none. With `wait`, look for up to BRIEFLY ms."""
+        if self._inside.visiting:
+            if (parts := self._inside.receive()) is not None:
+                self._hear(parts, inside=True)
+                return True
+            wait = False
         try:
             parts = receive(self._link.socket, 0 if wait else _LAST, _PARTS_MAX)
         except zmq.Again:
+            if self._inside.used:
+                self._say_released()
             return False
+        self._hear(parts, inside=False)
+        return True
+
+    def _hear(self, parts: list[Any], inside: bool) -> None:
         try:
             stream, header = check_message(parts)
-            if header.place:
-                raise BadMessage("parts", "a frame in shared memory, where there are only payloads")
+            kind = header.kind
+            if kind == "frame":
+                self.on_frame(stream, header, *self._payload(header, parts, inside))
+                return
         except BadMessage as bad:
             self.on_bad(bad, *_frame_of(parts))
-            return True
-        kind = header.kind
+            return
         if kind == "welcome":
             self._on_welcome(header.body)
         elif kind == "who":
@@ -177,27 +219,58 @@ class Session:
             self._bye = True
         elif not self.on_message(stream, header, parts):
             self._options.stats.unknown += 1
-        return True
+
+    def _payload(self, header: Header, parts: list[Any], inside: bool) -> tuple[Any, str]:
+        """A frame's bytes and their transport. Raises BadMessage."""
+        if header.place is None:
+            return parts[2], self._link.url.transport
+        if not inside:
+            raise BadMessage("parts", "a frame in shared memory, where there are only payloads")
+        payload, transport = self._inside.payload(header.place)
+        if transport == "copy" and not self._copies_said:
+            self._copies_said = True
+            self._link.say(
+                f"{self.address}: {self._inside.releases.held} frames in shared memory are still in use here, which are"
+                " all that may be; later ones are copied (drop arrays that are not needed any more)"
+            )
+        return payload, transport
 
     def _on_welcome(self, body: Any) -> None:
         if body.instance != self._options.identity.instance:
             self._options.stats.unknown += 1
             return
-        former, self.welcome = self.welcome, body
+        self._greeted = None
+        former, inside = self.welcome, self._inside
+        if inside.here and body.sender == former.sender:
+            return
+        self.welcome = body
         if former.sender not in (0, body.sender):
+            inside.start_anew()
             given_up = self.on_new_run()
             if not self.ended:
                 what = f"; frames of the former one that are given up: {given_up}" if given_up else ""
                 self._link.say(f"the sender at {self.address} was started anew; going on with its new run{what}")
-        self._greeted = None
-        self.up = True
-        self._left = self._bye = False
+        self.up = self._left = self._bye = False
         self._set_ended(body.streams)
-        if not self.ended:
-            self.on_welcome()
-        elif former.sender == 0 and self._options.streams and not self.closed:
-            names = ", ".join(sorted(self._options.streams))
-            self._link.say(f"the sender at {self.address} has no stream {names}, or it has ended")
+        if self.ended:
+            self.up = True
+            if former.sender == 0 and self._options.streams and not self.closed:
+                names = ", ".join(sorted(self._options.streams))
+                self._link.say(f"the sender at {self.address} has no stream {names}, or it has ended")
+            self.flush()
+        elif body.door and body.host and body.host == _host() and self._role != "supervisor":
+            inside.knock(body.door, body.token, time.monotonic())
+        elif not inside.knocking:
+            self._on_settled()
+
+    def _on_settled(self) -> None:
+        """The door was tried, or there is none: frames may come."""
+        why = self._inside.why
+        if why and not self._inside.here and not self._door_said:
+            self._door_said = True
+            self._link.say(f"{self.address}: frames come over the socket, not in shared memory: {why}")
+        self.up = True
+        self.on_welcome()
         self.flush()
 
     def _on_end(self, header: Header) -> None:
@@ -215,8 +288,7 @@ class Session:
     def _leave_when_done(self) -> None:
         """The driver: after the end, once nothing more is to be said, say bye: the hub waits for it."""
         if self.ended and self.up and not self._left and not self._outbox and not self.is_busy():
-            self._left = True
-            self._send([b"", Header("bye").pack()])
+            self._left = self._send([b"", Header("bye").pack()])
 
     # Looking after the connection
 
@@ -226,9 +298,9 @@ class Session:
         remade = link.remade
         then = link.watch(now)
         if link.remade != remade:
-            self.sockets = [link.socket, link.monitor]
+            self.sockets[:2] = link.socket, link.monitor
         if not link.peers:
-            self.up = False
+            self.up = self._inside.here
             self._greeted = None
         if link.handshakes != self._handshakes:
             self._handshakes = link.handshakes
@@ -239,7 +311,7 @@ class Session:
             self._link.say(f"{self.address} does not answer; is it a Framewire sender's?")
         if self._greeted is not None:
             then = min(then, self._greeted + _UNANSWERED)
-        return min(then, self.on_idle(now))
+        return min(then, self._inside.tend(now), self.on_idle(now))
 
     # The end
 
@@ -251,6 +323,7 @@ class Session:
         self.closed = True
         self._take_leave()
         self.up = False
+        self._inside.close()
         self._link.close()
         os.close(self._ready)
 
@@ -262,8 +335,7 @@ class Session:
         deadline = now + (_BYE_WITHIN if self.up else _LINGER)
         while now < deadline and not self._bye:
             if self.up and not self._left:
-                self._left = True
-                self._send([b"", Header("bye").pack()])
+                self._left = self._send([b"", Header("bye").pack()])
             if not self.up and (self._left or not self._answers_wait()):
                 break
             zmq.zmq_poll([(thing, zmq.POLLIN) for thing in self.sockets], int((deadline - now) * 1000) + 1)
@@ -297,8 +369,12 @@ class Session:
         """The hub was started anew: forget what the former one sent. Returns how many frames that concerns."""
         return 0
 
+    def on_frame(self, stream: str, header: Header, payload: Any, transport: str) -> None:
+        """A frame came."""
+        self._options.stats.unknown += 1
+
     def on_message(self, stream: str, header: Header, parts: list[Any]) -> bool:
-        """A message that is not about the connection. False: it is not for us."""
+        """A message that is neither a frame nor about the connection. False: it is not for us."""
         return False
 
     def on_bad(self, bad: BadMessage, stream: str, key: Key | None) -> None:

@@ -7,26 +7,19 @@ import fcntl
 import mmap
 import os
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BadMessage, Error
+from .leased import Slot
 
 ALIGNMENT = 64  # bytes: where a slot may begin
 _SIZE_MAX = 1 << 47  # bytes that a process can map
 _F_SEAL_FUTURE_WRITE = 0x10  # Linux 5.1; fcntl names it from Python 3.13 on
 _NO_CHANGE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _NO_WRITE = fcntl.F_SEAL_WRITE | _F_SEAL_FUTURE_WRITE
-
-
-class Release(NamedTuple):
-    """A slot that is read no more, in the order in which the sender wants it said."""
-
-    region: int
-    slot: int
-    gen: int
 
 
 class Releases:
@@ -36,30 +29,67 @@ class Releases:
     """
 
     def __init__(self) -> None:
-        self.held = 0  # slots that are viewed, or whose release was not taken yet
         self._pid = os.getpid()
-        self._waiting: deque[Release] = deque()
+        self._living: dict[Slot, int] = {}  # how often each is held; the owner's
+        self._waiting: deque[Slot] = deque()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def fileno(self) -> int:
         return self._wake
 
-    def put(self, release: Release) -> None:
+    def hold(self, slot: Slot) -> None:
+        """It is viewed from here on. The owner's thread."""
+        self._living[slot] = self._living.get(slot, 0) + 1
+
+    def put(self, slot: Slot) -> None:
         """Called by finalizers: never waits, takes no lock, touches no socket."""
-        self._waiting.append(release)
+        if os.getpid() != self._pid:
+            return  # a forked child's copy of the view, which holds nothing
+        self._waiting.append(slot)
         if self._wake >= 0:
             # Always: whether the owner is on its way already cannot be told without a lock.
             os.eventfd_write(self._wake, 1)
 
-    def take(self) -> list[Release]:
-        """All that are there. The owner's thread."""
+    def refuse(self, slot: Slot) -> None:
+        """It was given, and cannot be viewed. The owner's thread."""
+        self.hold(slot)
+        self.put(slot)
+
+    def take(self) -> list[Slot]:
+        """All that are there; then it is not readable any more. The owner's thread."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
-        taken: list[Release] = []
+        taken: list[Slot] = []
+        living = self._living
         while self._waiting:
-            taken.append(self._waiting.popleft())
-        self.held -= len(taken)
+            slot = self._waiting.popleft()
+            held = living.get(slot, 0)
+            if held == 0:
+                continue  # of a sender that is no more
+            if held > 1:
+                living[slot] = held - 1
+            else:
+                del living[slot]
+            taken.append(slot)
         return taken
+
+    @property
+    def waiting(self) -> bool:
+        """There are some to take."""
+        return bool(self._waiting)
+
+    @property
+    def held(self) -> int:
+        """Slots that are viewed, or whose release was not taken yet; as often as they are held."""
+        return sum(self._living.values())
+
+    def living(self) -> tuple[Slot, ...]:
+        """Those, in no order. The owner's thread."""
+        return tuple(slot for slot, held in self._living.items() for _ in range(held))
+
+    def forget(self) -> None:
+        """Those that are viewed now are nobody's any more. The owner's thread."""
+        self._living.clear()
 
     def check_process(self) -> None:
         """Raises Error in a child that was forked since: what it would say is its parent's to say."""
@@ -82,15 +112,15 @@ class _View:
     A __del__ and no weakref.finalize, which takes more than twice the time. No array can be made writable on it.
     """
 
-    __slots__ = ("__array_interface__", "_region", "_release")
+    __slots__ = ("__array_interface__", "_region", "_slot")
 
-    def __init__(self, region: Region, release: Release, interface: dict[str, Any]) -> None:
+    def __init__(self, region: Region, slot: Slot, interface: dict[str, Any]) -> None:
         self._region = region  # the mapping stays as long
-        self._release = release
+        self._slot = slot
         self.__array_interface__ = interface
 
     def __del__(self) -> None:
-        self._region.releases.put(self._release)
+        self._region.releases.put(self._slot)
 
 
 class Region:
@@ -123,8 +153,9 @@ class Region:
                 f"a frame of {length} bytes at {offset} of shared memory that has {self.size}, in steps of 64",
             )
         interface = {"shape": (length,), "typestr": "|u1", "data": (self._address + offset, True), "version": 3}
-        self.releases.held += 1
-        return np.asarray(_View(self, Release(self.number, slot, gen), interface))
+        held = Slot(self.number, slot, gen)
+        self.releases.hold(held)
+        return np.asarray(_View(self, held, interface))
 
 
 def _check(fd: int, size: int) -> None:

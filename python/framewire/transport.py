@@ -45,6 +45,7 @@ class Options:
     stats: Stats
     identity: Identity
     keeper: Keeper  # of leased connections
+    door: str | None  # the folder of local senders' doors; None: the usual one
     on_result: Callable[[Result], None] | None = None
 
 

@@ -45,6 +45,7 @@ class Witness:
             stats=Stats(),
             identity=Identity(self.instance),
             keeper=self._keeper,
+            door=None,
         )
         self._keeper.enter()
         for url in leased:

@@ -276,7 +276,8 @@ static void on_frame_word(fw_lease *self, fw_client *client, const fw_received *
 /* A message of a receiver that is known, whichever way it came. in has its parts. */
 static void hear_client(fw_lease *self, fw_client *client, const fw_received *in, const fw_header *header,
                         fw_time now) {
-    if (client->left && header->kind != FW_KIND_BYE) {
+    /* Who has left may be reading what it got before. */
+    if (client->left && header->kind != FW_KIND_BYE && header->kind != FW_KIND_RELEASE) {
         self->refused++;
         return;
     }

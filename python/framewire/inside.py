@@ -1,0 +1,256 @@
+"""A session's way through the door of its hub: whole messages, the memory that frames are in, and what is released.
+
+Only on the sender's host; elsewhere, and where the door is closed to us, a session goes on over ZeroMQ.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+from .door import Kind, Packet, Visit
+from .errors import BadMessage, Error
+from .header import VERSION
+from .leased import SLOTS_MAX, Place, Slot, flat
+from .shm import ALIGNMENT, Region, Releases
+from .transport import FOREVER
+
+_KNOCK_WITHIN = 2.0  # seconds until a door that does not answer is given up
+_TRIES = 3  # who was thrown out so often does without
+
+
+class Inside:
+    """Who is in, or on the way. The driver's; `fileno()` is readable when there is something to `receive` or `say`."""
+
+    def __init__(self, folder: str | None, on_settled: Callable[[], None], on_lost: Callable[[], None]) -> None:
+        """on_settled: the try to get in is over, `here` or not. on_lost: it was here, and was thrown out."""
+        self.here = False  # all but hello and welcome goes this way
+        self.why = ""  # one is not
+        self.releases = Releases()
+        self._folder = folder
+        self._on_settled = on_settled
+        self._on_lost = on_lost
+        self._visit: Visit | None = None
+        self._former: Visit | None = None  # stays until the new one is in: its end would be the end of the connection
+        self._knocked: float | None = None
+        self._thrown_out = 0
+        self._region: Region | None = None
+        self._used = False
+        self._poll = select.epoll()
+        self._poll.register(self.releases, select.EPOLLIN)
+
+    def fileno(self) -> int:
+        return self._poll.fileno()
+
+    @property
+    def visiting(self) -> bool:
+        return self._visit is not None
+
+    @property
+    def used(self) -> bool:
+        """There was a visit: something may be to be released."""
+        return self._used
+
+    @property
+    def knocking(self) -> bool:
+        return self._knocked is not None
+
+    # Coming and going
+
+    def knock(self, name: str, token: bytes, now: float) -> None:
+        """Try to get in; on_settled follows, at once or later."""
+        try:
+            if self._thrown_out >= _TRIES:
+                raise Error("the sender ended each visit")
+            visit = Visit(self._folder, name, token)
+        except Error as error:
+            self.why = str(error)
+            self._settle()
+            return
+        self._close_former()
+        self._former, self._visit = self._visit, visit
+        self._poll.register(visit, select.EPOLLIN)
+        self._knocked = now
+
+    def tend(self, now: float) -> float:
+        """Returns when to call it again."""
+        if self._knocked is None:
+            return now + FOREVER
+        if now < self._knocked + _KNOCK_WITHIN:
+            return self._knocked + _KNOCK_WITHIN
+        self.why = f"the sender's door did not answer for {_KNOCK_WITHIN:g} s"
+        self._leave()
+        self._settle()
+        return now + FOREVER
+
+    def start_anew(self) -> None:
+        """The hub is another: what it lends, and what is read of the former one's memory, has to do with neither."""
+        self._leave()
+        self._region = None
+        self._thrown_out = 0
+        self.releases.forget()
+
+    def _settle(self) -> None:
+        self._knocked = None
+        self._on_settled()
+
+    def _leave(self) -> None:
+        self._close_former()
+        if self._visit is not None:
+            self._close(self._visit)
+        self._visit = self._knocked = None
+        self.here = False
+
+    def _close_former(self) -> None:
+        if self._former is not None:
+            self._close(self._former)
+            self._former = None
+
+    def _close(self, visit: Visit) -> None:
+        self._poll.unregister(visit)
+        visit.close()
+
+    def _over(self, error: Error) -> None:
+        """The visit has ended."""
+        was_here, was_knocking = self.here, self.knocking
+        self._leave()
+        if was_knocking:
+            self.why = str(error)
+            self._settle()
+        elif was_here:
+            self._thrown_out += 1
+            self._on_lost()
+
+    # Messages
+
+    def receive(self) -> list[bytes] | None:
+        """The next message; None: there is none."""
+        while self._visit is not None:
+            try:
+                packet = self._visit.receive()
+                if packet is None:
+                    return None
+                if packet.kind is Kind.MESSAGE:
+                    return packet.parts
+                self._on_packet(packet)
+            except Error as error:
+                self._over(error)
+        return None
+
+    def _on_packet(self, packet: Packet) -> None:
+        if packet.kind is Kind.MEMORY:
+            self._map(packet)
+            if self.knocking:
+                self.here = self._used = True
+                self._close_former()
+                self._settle()
+        elif packet.kind is Kind.REFUSED:
+            raise Error(f"refused: {packet.parts[0].decode(errors='replace') if packet.parts else ''}")
+        elif packet.kind is not Kind.ACCEPTED:
+            raise Error("the sender said what only receivers say")
+
+    def _map(self, packet: Packet) -> None:
+        try:
+            number, size = packet.memory()
+            known = self._region
+            if known is None or known.number != number or known.size < size:
+                self._region = Region(number, os.dup(packet.fd), size, self.releases)
+        finally:
+            os.close(packet.fd)
+
+    def send(self, parts: Sequence[Any]) -> bool:
+        """False: not now (call again when `fileno()` is readable), or the visit is over."""
+        if self._visit is None:
+            return False
+        try:
+            sent = self._visit.send(parts)
+        except Error as error:
+            self._over(error)
+            return False
+        if not sent:
+            self._poll.modify(self._visit, select.EPOLLIN | select.EPOLLOUT)
+        return sent
+
+    def all_sent(self) -> None:
+        """What had to wait for room has left."""
+        if self._visit is not None:
+            self._poll.modify(self._visit, select.EPOLLIN)
+
+    # Frames
+
+    def payload(self, place: Place) -> tuple[NDArray[np.uint8], str]:
+        """A frame's bytes and their transport. Raises BadMessage for a place that is none; it is released then."""
+        slot = Slot(place.region, place.slot, place.gen)
+        region = self._region
+        try:
+            if region is None or region.number != place.region:
+                raise BadMessage("payload", "a frame in memory that the sender did not give")
+            view = region.view(place.slot, place.gen, place.offset, place.length)
+        except BadMessage:
+            self.releases.refuse(slot)
+            raise
+        return (_copy(view), "copy") if place.copy else (view, "shm")
+
+    def released(self) -> tuple[Slot, ...]:
+        """What is read no more, to be said in this visit."""
+        taken = tuple(self.releases.take())
+        return taken if self.here else ()
+
+    def reads(self) -> tuple[Slot, ...]:
+        """What is held, for a hello; if that is the first word of a visit, it makes up for all that was not said."""
+        if not self.here:
+            self.releases.take()
+        return self.releases.living()[:SLOTS_MAX]
+
+    def close(self) -> None:
+        """Hang up, once the last view has died: a thread waits for that."""
+        visit = self._visit if self.here and self.releases.held else None
+        if visit is None:
+            self._leave()
+            self.releases.close()
+        else:
+            self._close_former()
+            self._visit = None
+            threading.Thread(target=_see_off, args=(visit, self.releases), name="framewire-door", daemon=True).start()
+        self._poll.close()
+
+
+def release_word(slots: tuple[Slot, ...]) -> list[bytes]:
+    return [b"", msgpack.packb({"v": VERSION, "kind": "release", "releases": flat(slots)})]
+
+
+def _copy(view: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same bytes in memory of our own, aligned as they were."""
+    room = np.empty(len(view) + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + len(view)]
+    copy[:] = view
+    copy.flags.writeable = False
+    return copy
+
+
+def _see_off(visit: Visit, releases: Releases) -> None:
+    """Say of the last views that they have died, until all have, or the sender is gone."""
+    poll = select.poll()
+    poll.register(visit, select.POLLIN)
+    poll.register(releases, select.POLLIN)
+    with contextlib.suppress(Error):
+        while releases.held:
+            poll.poll()
+            while visit.receive() is not None:
+                pass  # nothing that the sender says concerns us any more
+            if taken := releases.take():
+                while not visit.send(release_word(tuple(taken))):
+                    room = select.poll()
+                    room.register(visit, select.POLLOUT)
+                    room.poll()
+    visit.close()
+    releases.close()
