@@ -8,9 +8,9 @@ void fw_sender_count(fw_sender *self, fw_counts *counts) {
     size_t slots;
     *counts = self->counts;
     const fw_output *first = self->outputs[0];
+    counts->waiting = self->queued;
     first->kind->count(first, counts);
     counts->peers = first->kind->takers(first);
-    counts->waiting = self->queued;
     if (self->collect != NULL) {
         pthread_mutex_lock(&self->collect->lock);
         counts->results = self->collect->results;

@@ -71,10 +71,14 @@ bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, z
     return fw_router_send(&self->router, client->address, stream, sender->header, size, payloads, count) == FW_POSTED;
 }
 
-static bool lease_takes(fw_output *output) {
+static bool lease_waits(const fw_output *output) {
     fw_account account;
-    fw_ledger_count(((fw_lease *)output)->ledger, FW_ALL_STREAMS, &account);
-    return account.ready == 0;
+    fw_ledger_count(((const fw_lease *)output)->ledger, FW_ALL_STREAMS, &account);
+    return account.ready > 0;
+}
+
+static bool lease_takes(fw_output *output) {
+    return !lease_waits(output);
 }
 
 static fw_taken lease_send(fw_output *output, const fw_packed *packed, fw_frame *frame) {
@@ -243,6 +247,7 @@ static void lease_count(const fw_output *output, fw_counts *counts) {
     counts->duplicates = account.duplicates;
     counts->unknown = self->refused + totals.unknown + totals.stale + self->router.foreign;
     counts->leased = account.leased + account.started;
+    counts->waiting += (unsigned)account.ready;
     counts->in_flight = counts->captured - counts->done - counts->dead - counts->dropped;
 }
 
@@ -286,6 +291,7 @@ static const fw_output_class lease_class = {
     .wants_tending = lease_wants_tending,
     .tend = lease_tend,
     .takers = lease_takers,
+    .waits = lease_waits,
     .finish = lease_finish,
     .count = lease_count,
     .poll = lease_poll,

@@ -43,7 +43,9 @@ typedef struct fw_output_class {
     void (*tend)(fw_output *self, fw_time now);
     /* Who takes frames now: workers, peers, or subscriptions. */
     unsigned (*takers)(const fw_output *self);
-    /* One step from the last frame to the end, over and over; true: over. left_p: a receiver took nothing for too long. */
+    /* Has it frames that nobody has taken? NULL: it keeps none. */
+    bool (*waits)(const fw_output *self);
+    /* One step from the last frame to the end, over and over; true: over. */
     bool (*finish)(fw_output *self, fw_time now);
     /* Fill in what this output knows of the account: sent, done, dead, ... */
     void (*count)(const fw_output *self, fw_counts *counts);

@@ -68,13 +68,21 @@ void fw_sender_pump(fw_sender *self) {
         pthread_cond_broadcast(&self->changed);
 }
 
+/* Under the lock: how many must be there for the stream to go on. */
+static unsigned takers_needed(const fw_sender *sender) {
+    const fw_output *first = sender->outputs[0];
+    if (!sender->started && sender->phase == FW_RUNNING)
+        return sender->options.wait_workers;
+    return sender->head != NULL || (first->kind->waits != NULL && first->kind->waits(first)) ? 1 : 0;
+}
+
 /* The other side is missing: say so after a while, and for whom; give up when the options say so. */
 static void watch_for_takers(hub *self, fw_time now) {
     fw_sender *sender = self->sender;
     const fw_output *first = sender->outputs[0];
-    unsigned needed = !sender->started ? sender->options.wait_workers : sender->head != NULL ? 1 : 0;
+    unsigned needed = takers_needed(sender);
     unsigned there = first->kind->takers(first);
-    if (there >= needed || sender->phase != FW_RUNNING) {
+    if (there >= needed) {
         if (self->alone_said)
             fw_info("%s: going on", first->url);
         self->alone_since = 0;

@@ -246,10 +246,12 @@ def test_an_output_that_cannot_be_is_said(framewire: Command, url: str, code: in
     assert done.stderr.startswith("framewire: ") and done.stderr.count("\n") == 1
 
 
-def test_a_leased_output_waits_for_a_worker(framewire: Command) -> None:
-    done = framewire("send", "test:bars?count=1", "--to", "tcp://127.0.0.1:0", "--timeout", "200ms")
-    assert done.returncode == 1
-    assert "nobody came to tcp://127.0.0.1:" in done.stderr
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_leased_output_waits_for_a_worker(start: Start, count: int) -> None:
+    sending = start("send", f"test:bars?count={count}", "--to", "tcp://127.0.0.1:0", "--timeout", "2500ms")
+    sending.says(f"waiting for 1 worker at {sending.url} (0 connected)")
+    assert sending.wait() == 1
+    assert f"nobody came to {sending.url} in 2.5 s (--timeout)" in sending.stderr
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,23 @@ static void who_says_bye_leaves_its_frames_and_is_answered(void **state) {
     fw_sender_close(&sender);
 }
 
+static void a_frame_that_the_last_worker_left_behind_is_waited_for_until_the_timeout(void **state) {
+    (void)state;
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.timeout = FW_MS));
+    peer worker = join(sender, FW_ROLE_WORKER, 1, 1);
+    settle(&worker);
+    send_frame(sender);
+    hear_frame(&worker, 0);
+    assert_int_equal(counts_of(sender).waiting, 0);
+    say(&worker, &(fw_header){ .kind = FW_KIND_BYE }, "", NULL);
+    hear(&worker, FW_KIND_BYE);
+    assert_int_equal(counts_of(sender).waiting, 1);
+    assert_int_equal(fw_sender_finish(sender), FW_NOT_FOUND);
+    assert_non_null(strstr(fw_cause(), "nobody came to tcp://127.0.0.1:"));
+    close_peer(&worker);
+    fw_sender_close(&sender);
+}
+
 /* The end waits for the frame, then for each bye. */
 static void *finish(void *arg) {
     return (void *)(uintptr_t)fw_sender_finish(arg);
@@ -584,6 +601,7 @@ int main(void) {
         cmocka_unit_test(a_frame_given_back_goes_to_another_unblamed),
         cmocka_unit_test(a_frame_that_waits_behind_a_busy_worker_is_recalled_for_an_idle_one),
         cmocka_unit_test(who_says_bye_leaves_its_frames_and_is_answered),
+        cmocka_unit_test(a_frame_that_the_last_worker_left_behind_is_waited_for_until_the_timeout),
         cmocka_unit_test(the_end_comes_once_all_is_settled_and_waits_for_the_bye),
         cmocka_unit_test(an_observer_sees_the_latest_and_is_told_what_it_missed),
         cmocka_unit_test(an_observer_that_comes_late_gets_the_last_frame_at_once),
