@@ -44,15 +44,19 @@ def test_a_signal_while_nobody_is_there_ends_it(start: Start) -> None:
     assert account["captured"] == account["sent"] + account["dropped"] + account["in_flight"]
 
 
+# Frames larger than what the kernel buffers: a receiver that stops reading holds four of the eight at most.
+STUCK = ("send", "test:bars?size=2400x2400&count=8", *PUSH, "--queue", 8, "--metrics", "127.0.0.1:0")
+
+
+def all_captured(sending: Running) -> None:
+    wait_until(lambda: "\nframewire_frames_captured_total 8\n" in sending.metrics, "all frames being captured")
+
+
 def test_frames_that_nobody_takes_in_the_drain_time_are_in_flight_and_exit_3(start: Start) -> None:
-    # Frames larger than what the kernel buffers: a receiver that stops reading holds four at most.
-    sending = start(
-        *("send", "test:bars?size=2400x2400&count=8", *PUSH),
-        *("--queue", 8, "--drain", "300ms", "--metrics", "127.0.0.1:0", "--summary", "-"),
-    )
+    sending = start(*STUCK, "--drain", "300ms", "--summary", "-")
     with Receiver(sending.url, queue=1) as receiver:
         receiver.receive()
-        wait_until(lambda: "\nframewire_frames_captured_total 8\n" in sending.metrics, "all frames being captured")
+        all_captured(sending)
         sending.signal()
         assert sending.wait() == 3
     account = json.loads(sending.stdout)
@@ -62,9 +66,10 @@ def test_frames_that_nobody_takes_in_the_drain_time_are_in_flight_and_exit_3(sta
 
 
 def test_a_second_signal_ends_it_at_once(start: Start) -> None:
-    sending = start("send", "test:noise?size=1024x1024", *PUSH, "--drain", "1h")
+    sending = start(*STUCK, "--drain", "1h")
     with Receiver(sending.url, queue=1) as receiver:
         receiver.receive()
+        all_captured(sending)
         sending.signal()
         sending.says("stopping")
 
