@@ -159,6 +159,7 @@ static void sweep(fw_lease *self, fw_time now) {
             (client->worker == 0 || !fw_ledger_look(self->ledger, client->worker, &look)))
             fw_roster_forget(&self->roster, client);
     }
+    fw_roster_forget_asked(&self->roster, now);
 }
 
 bool fw_lease_read_all(fw_lease *self, fw_time now) {

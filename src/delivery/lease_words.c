@@ -133,12 +133,6 @@ static void on_hello(fw_lease *self, const fw_received *in, const fw_header *hea
         fw_lease_tell_end(self, client);
 }
 
-static void say_who(fw_lease *self, const fw_received *in) {
-    fw_client stranger = { .address = in->from };
-    const fw_header header = { .kind = FW_KIND_WHO };
-    (void)fw_lease_post(self, &stranger, &header, NULL, 0);
-}
-
 /* A result is written before its lease ends: what is not on disk, or in the pipe, is not done. */
 static void on_result(fw_lease *self, fw_client *client, const fw_received *in, const fw_header *header, fw_time now) {
     fw_key key = { header->epoch, header->seq };
@@ -171,12 +165,16 @@ static void on_died(fw_lease *self, const fw_client *supervisor, const fw_header
     client->died = self->deaths = true;
 }
 
+static void post_bare(fw_lease *self, fw_client *client, fw_kind kind) {
+    const fw_header header = { .kind = kind };
+    (void)fw_lease_post(self, client, &header, NULL, 0);
+}
+
 static void on_bye(fw_lease *self, fw_client *client, fw_time now) {
     client->left = true;
     if (client->worker != 0)
         fw_ledger_on_bye(self->ledger, now, client->worker);
-    const fw_header header = { .kind = FW_KIND_BYE };
-    (void)fw_lease_post(self, client, &header, NULL, 0);
+    post_bare(self, client, FW_KIND_BYE);
 }
 
 static void on_stats(fw_lease *self, fw_client *client) {
@@ -313,6 +311,22 @@ static void hear_client(fw_lease *self, fw_client *client, const fw_received *in
     }
 }
 
+/* Of a peer that is not known: who only asks for the counts, or leaves, is answered. */
+static void hear_stranger(fw_lease *self, const fw_received *in, fw_kind kind, fw_time now) {
+    fw_client stranger = { .address = in->from };
+    if (kind == FW_KIND_STATS) {
+        on_stats(self, &stranger);
+        return;
+    }
+    if (kind == FW_KIND_BYE) {
+        post_bare(self, &stranger, FW_KIND_BYE);
+        return;
+    }
+    self->refused++;
+    if (fw_roster_ask(&self->roster, in->from, now))
+        post_bare(self, &stranger, FW_KIND_WHO);
+}
+
 static bool check(fw_lease *self, const fw_received *in, fw_header *header) {
     fw_reason reason;
     if (in->count <= FW_PARTS_MAX && fw_message_check(in->parts, in->count, header, &reason) == FW_OK)
@@ -337,7 +351,7 @@ void fw_lease_hear(fw_lease *self, fw_received *in, fw_time now) {
     if (client != NULL)
         hear_client(self, client, in, &header, now);
     else
-        say_who(self, in);
+        hear_stranger(self, in, header.kind, now);
 }
 
 void fw_lease_hear_inside(fw_lease *self, fw_client *client, const fw_part *parts, size_t count, fw_time now) {

@@ -62,6 +62,24 @@ void fw_roster_forget(fw_roster *self, fw_client *client) {
     free(client);
 }
 
+static bool asked_lately(const void *asked, fw_time now) {
+    return asked != NULL && (uintptr_t)(now / FW_MS) - (uintptr_t)asked < FW_SECOND / FW_MS;
+}
+
+bool fw_roster_ask(fw_roster *self, fw_address address, fw_time now) {
+    if (asked_lately(fw_map_get(&self->asked, address_key(address)), now))
+        return false;
+    uintptr_t ms = (uintptr_t)(now / FW_MS);
+    (void)fw_map_put(&self->asked, address_key(address), (void *)(ms != 0 ? ms : 1));
+    return true;
+}
+
+void fw_roster_forget_asked(fw_roster *self, fw_time now) {
+    for (size_t i = 0; i < self->asked.room; i++)
+        if (self->asked.entries[i].value != NULL && !asked_lately(self->asked.entries[i].value, now))
+            (void)fw_map_take(&self->asked, self->asked.entries[i].key);
+}
+
 static void drop_client(void *value) {
     fw_client *client = value;
     fw_mailbox_clear(&client->mail);
@@ -70,6 +88,7 @@ static void drop_client(void *value) {
 
 void fw_roster_free(fw_roster *self) {
     fw_map_free(&self->by_address, NULL);
+    fw_map_free(&self->asked, NULL);
     fw_map_free(&self->by_worker, NULL);
     fw_map_free(&self->by_instance, drop_client);
 }

@@ -36,6 +36,7 @@ typedef struct fw_client {
 
 typedef struct fw_roster {
     fw_map by_instance, by_address, by_worker;
+    fw_map asked; /* addresses that are not known: when they were last asked who they are, in ms */
 } fw_roster;
 
 /* NULL: not known. */
@@ -54,6 +55,12 @@ void fw_roster_lost(fw_roster *self, fw_client *client);
 
 /* It is forgotten, and freed. */
 void fw_roster_forget(fw_roster *self, fw_client *client);
+
+/* Is this stranger to be asked who it is? Once a second, however much it says. */
+bool fw_roster_ask(fw_roster *self, fw_address address, fw_time now);
+
+/* Forget the strangers that were asked a second ago or earlier. */
+void fw_roster_forget_asked(fw_roster *self, fw_time now);
 
 void fw_roster_free(fw_roster *self);
 

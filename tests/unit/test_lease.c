@@ -190,13 +190,35 @@ static void a_worker_gets_nothing_before_its_credit_and_no_more_than_it(void **s
     fw_sender_close(&sender);
 }
 
-static void a_stranger_is_asked_who_it_is(void **state) {
+static void a_stranger_is_asked_who_it_is_once_a_second(void **state) {
     (void)state;
     fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS));
     peer stranger = new_peer(sender, 9);
-    say_credit(&stranger, 2);
+    fw_time began = fw_now();
+    for (int i = 0; i < 100; i++)
+        say_credit(&stranger, 2);
+    hear(&stranger, FW_KIND_WHO);
+    settle(&stranger); /* no other who comes before the answer to this */
+    assert_int_equal(counts_of(sender).unknown, 100);
+    do {
+        say_credit(&stranger, 2);
+        usleep(1000);
+    } while (hears_nothing(&stranger));
+    assert_true(fw_now() - began >= FW_SECOND / 2); /* as the hub read its clock */
     hear(&stranger, FW_KIND_WHO);
     say_hello(&stranger, FW_ROLE_WORKER);
+    close_peer(&stranger);
+    fw_sender_close(&sender);
+}
+
+static void a_stranger_may_ask_for_the_counts_and_leave(void **state) {
+    (void)state;
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS));
+    peer stranger = new_peer(sender, 9);
+    settle(&stranger);
+    say(&stranger, &(fw_header){ .kind = FW_KIND_BYE }, "", NULL);
+    hear(&stranger, FW_KIND_BYE);
+    assert_int_equal(counts_of(sender).unknown, 0);
     close_peer(&stranger);
     fw_sender_close(&sender);
 }
@@ -596,7 +618,8 @@ static void words_that_nobody_may_say_are_counted_and_change_nothing(void **stat
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_gets_nothing_before_its_credit_and_no_more_than_it),
-        cmocka_unit_test(a_stranger_is_asked_who_it_is),
+        cmocka_unit_test(a_stranger_is_asked_who_it_is_once_a_second),
+        cmocka_unit_test(a_stranger_may_ask_for_the_counts_and_leave),
         cmocka_unit_test(a_result_is_accepted_once_and_written_before_it_counts),
         cmocka_unit_test(a_frame_given_back_goes_to_another_unblamed),
         cmocka_unit_test(a_frame_that_waits_behind_a_busy_worker_is_recalled_for_an_idle_one),
