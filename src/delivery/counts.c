@@ -21,9 +21,10 @@ void fw_sender_count(fw_sender *self, fw_counts *counts) {
         counts->nulls = self->collect->nulls;
         counts->arrays_not_kept = self->collect->arrays_not_kept;
         pthread_mutex_unlock(&self->collect->lock);
+    } else {
+        counts->nulls = fw_results_nulls(self->results);
+        counts->arrays_not_kept = fw_results_arrays_not_kept(self->results);
     }
-    counts->nulls = fw_results_nulls(self->results);
-    counts->arrays_not_kept = fw_results_arrays_not_kept(self->results);
     counts->memory = self->options.memory;
     counts->memory_used = fw_pool_used(self->pool, &slots);
 }

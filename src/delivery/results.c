@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct fw_results {
     int arrays_fd;
     bool arrays_said;
     uint64_t nulls, arrays_not_kept;
-    bool dirty;
+    atomic_bool dirty; /* lines are written under the sender's lock, and forced to disk without it */
     fw_time synced;
     fw_known known;
     fw_text text;
