@@ -16,6 +16,8 @@
 #define READ_AT_ONCE 256
 /* Who floods the hub keeps it from hearing of ends and deaths for so many turns, and no longer. */
 #define BEHIND_MAX 16
+/* The hub's thread comes round in this time, or it did not run. */
+#define LISTENS_WITHIN (250 * FW_MS)
 /* After SIGTERM: how long receivers have to say bye. */
 #define BYE_WITHIN (500 * FW_MS)
 
@@ -71,6 +73,13 @@ bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, z
     return fw_router_send(&self->router, client->address, stream, sender->header, size, payloads, count) == FW_POSTED;
 }
 
+/* The ledger's time. It stands still while nobody listens to workers (the process is stopped, the machine sleeps, the disk
+ * hangs): what they say then, or libzmq has not read yet, must not be late. */
+static fw_time heard_until(const fw_lease *self, fw_time now) {
+    fw_time last = fw_after(self->listened, LISTENS_WITHIN);
+    return (now < last ? now : last) - self->unheard;
+}
+
 static bool lease_waits(const fw_output *output) {
     fw_account account;
     fw_ledger_count(((const fw_lease *)output)->ledger, FW_ALL_STREAMS, &account);
@@ -89,7 +98,7 @@ static fw_taken lease_send(fw_output *output, const fw_packed *packed, fw_frame 
         .seq = seq, .frame = frame, .slot = frame->slot->index, .gen = frame->slot->gen, .size = frame->slot->room
     };
     fw_status status = fw_map_put(&self->frames, seq, frame);
-    fw_time now = fw_now();
+    fw_time now = heard_until(self, fw_now());
     if (status == FW_OK)
         status = fw_ledger_on_frame(self->ledger, now, self->stream, &capture);
     if (status != FW_OK) {
@@ -104,7 +113,7 @@ static fw_taken lease_send(fw_output *output, const fw_packed *packed, fw_frame 
 
 static bool lease_drop_oldest(fw_output *output) {
     fw_lease *self = (fw_lease *)output;
-    fw_time now = fw_now();
+    fw_time now = heard_until(self, fw_now());
     bool dropped = fw_ledger_drop_oldest(self->ledger, now, self->stream);
     if (dropped)
         fw_lease_act(self, now);
@@ -178,6 +187,10 @@ bool fw_lease_read_all(fw_lease *self, fw_time now) {
 
 static void lease_tend(fw_output *output, fw_time now) {
     fw_lease *self = (fw_lease *)output;
+    fw_time real = now;
+    now = heard_until(self, real);
+    self->listened = real;
+    self->unheard = real - now;
     bool all = fw_lease_read_all(self, now);
     fw_lease_tend_door(self, now);
     if (!all)
@@ -212,8 +225,8 @@ static bool lease_finish(fw_output *output, fw_time now) {
     const fw_sender *sender = output->sender;
     if (!self->closing) {
         self->closing = true;
-        fw_ledger_on_end(self->ledger, now, self->stream);
-        fw_lease_act(self, now);
+        fw_ledger_on_end(self->ledger, heard_until(self, now), self->stream);
+        fw_lease_act(self, heard_until(self, now));
     }
     if (!self->ended && now < sender->stop_by)
         return false;
@@ -258,6 +271,7 @@ static nfds_t lease_poll(fw_output *output, struct pollfd *fds, fw_time *until_p
     fw_time door = self->door != NULL ? fw_door_wakes(self->door) : FW_FOREVER;
     if (door < wakes)
         wakes = door;
+    wakes = fw_after(wakes, self->unheard);
     if (wakes < *until_p)
         *until_p = wakes;
     nfds_t count = fw_router_poll(&self->router, fds);
@@ -327,6 +341,7 @@ fw_status fw_lease_open(fw_sender *sender, const fw_url *urls, size_t count, fw_
     if (self == NULL)
         return fw_fail(FW_NO_MEMORY, "no memory for an output");
     self->output = (fw_output){ .kind = &lease_class, .sender = sender, .first = true };
+    self->listened = fw_now();
     fw_boot_id(self->host, sizeof self->host);
     fw_status status = open_all(self, urls, count);
     if (status != FW_OK) {

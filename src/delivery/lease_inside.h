@@ -35,6 +35,8 @@ typedef struct fw_lease {
     uint64_t run;               /* random: this run of the hub, in welcome */
     char host[FW_HOST_MAX + 1]; /* the machine's boot id */
     uint64_t refused;           /* messages that break the format, or come out of turn */
+    fw_time listened;           /* when receivers were last listened to, */
+    fw_time unheard;            /* and how long they were not, in all: the ledger's time is so much behind */
     fw_time sweep_at;           /* when receivers that are gone are forgotten */
     bool deaths;                /* some clients have died */
     unsigned behind;            /* turns in which not all was read */

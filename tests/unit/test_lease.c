@@ -527,6 +527,40 @@ static void what_a_dead_worker_said_before_counts(void **state) {
     assert_int_equal(blamed, 0);
 }
 
+static void count_late(void *arg, fw_log_level level, const char *text) {
+    (void)level;
+    *(unsigned *)arg += strstr(text, "deadline") != NULL;
+}
+
+static void time_in_which_nobody_listens_counts_against_no_worker(void **state) {
+    (void)state;
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS, .deadline = 5 * FW_SECOND / 4));
+    unsigned late = 0;
+    fw_log_to(count_late, &late);
+    peer worker = join(sender, FW_ROLE_WORKER, 1, 1), other = join(sender, FW_ROLE_WORKER, 2, 1);
+    settle(&other);
+    send_frame(sender);
+    hear_frame(&worker, 0);
+    const uint64_t epoch = worker.got.epoch;
+    say_of_frame(&worker, FW_KIND_START);
+    settle(&worker);
+    pthread_mutex_lock(&sender->lock);
+    usleep(1500000);
+    pthread_mutex_unlock(&sender->lock);
+    settle(&worker);
+    (void)counts_of(sender); /* under the lock: the hub's turn is over, and it has looked at its clock */
+    worker.got.epoch = epoch;
+    answer(&worker, 0);
+    settle(&worker);
+    assert_int_equal(counts_of(sender).done, 1);
+    assert_true(hears_nothing(&other));
+    close_peer(&worker);
+    close_peer(&other);
+    fw_sender_close(&sender);
+    fw_log_to(NULL, NULL);
+    assert_int_equal(late, 0);
+}
+
 /* All packets, up to the end of the visit. */
 static unsigned read_out(fw_visit *visit) {
     unsigned count = 0;
@@ -631,6 +665,7 @@ int main(void) {
         cmocka_unit_test(results_go_to_observers_that_ask),
         cmocka_unit_test(a_frame_that_kills_its_workers_is_saved_and_reported_dead),
         cmocka_unit_test(what_a_dead_worker_said_before_counts),
+        cmocka_unit_test(time_in_which_nobody_listens_counts_against_no_worker),
         cmocka_unit_test(who_lets_the_door_fill_up_is_hung_up_on_and_may_come_back),
         cmocka_unit_test(words_that_nobody_may_say_are_counted_and_change_nothing),
     };
