@@ -45,6 +45,9 @@ class Owner(Protocol):
     def count_bad(self, reason: str) -> None:
         """Its payload could not be decoded."""
 
+    def check_process(self) -> None:
+        """Of shared memory: raises Error in a process that was forked since."""
+
 
 class Frame:
     """One image (or any array) with its header. Its methods may be called from any thread."""
@@ -135,7 +138,8 @@ class Frame:
 
     @property
     def data(self) -> memoryview:
-        """The payload as it came, read-only; no copy."""
+        """The payload as it came, read-only; no copy. Raises Error as `array` does in a forked process."""
+        self._check_process()
         return memoryview(self._payload).toreadonly()
 
     @property
@@ -145,8 +149,10 @@ class Frame:
         A raw frame's array is a view on the received message: no copy, and true for as long as it or a slice of it
         lives. Others are decoded at the first access, once.
 
-        Raises BadMessage for a payload that cannot be decoded.
+        Raises BadMessage for a payload that cannot be decoded, and Error for a frame in shared memory in a process that
+        was forked since it came: its sender knows nothing of that one, and may write over it.
         """
+        self._check_process()
         if self._array is None:
             header = self.header
             if header.encoding == "raw":
@@ -156,6 +162,10 @@ class Frame:
             else:
                 self._array = self._decode()
         return self._array
+
+    def _check_process(self) -> None:
+        if self._transport == "shm":
+            self.owner.check_process()
 
     def _decode(self) -> NDArray[Any]:
         from .decode import decode

@@ -220,6 +220,7 @@ class Inside:
             self._close_former()
             self._visit = None
             threading.Thread(target=_see_off, args=(visit, self.releases), name="framewire-door", daemon=True).start()
+        self._region = None
         self._poll.close()
 
 
@@ -254,3 +255,12 @@ def _see_off(visit: Visit, releases: Releases) -> None:
                     room.poll()
     visit.close()
     releases.close()
+
+
+def this_host() -> str:
+    """The same on all processes of a machine, and on no other: random at boot (Linux, random(4))."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -232,9 +232,6 @@ class LeasedWorker(Session):
             self._options.identity.on_progress()
         self.post("progress", frame.stream, key)
 
-    def count_bad(self, reason: str) -> None:
-        self._options.stats.bad[reason] += 1
-
     def _key(self, frame: Frame) -> Key:
         if os.getpid() != self._pid:
             raise Error("a frame can only be answered in the process that received it")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgpack
+
 from .errors import BadMessage
 from .fields import INT_MAX
 from .header import KINDS, STREAMLESS, Header, stream_name
@@ -46,6 +48,18 @@ def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
     else:
         _check_count(kind, count, 2)
     return stream, header
+
+
+def frame_of(parts: list[Any]) -> tuple[str, Key | None]:
+    """The stream and key of what was meant as a frame, as far as they can be read."""
+    try:
+        stream = stream_name(bytes(parts[0]))
+        fields = msgpack.unpackb(bytes(parts[1]))
+        epoch, seq = fields["epoch"], fields["seq"]
+        known = fields["kind"] == "frame" and type(epoch) is type(seq) is int and epoch >= 0 <= seq
+    except (ValueError, TypeError, LookupError, RecursionError, msgpack.UnpackException, BadMessage):
+        return "", None
+    return (stream, (epoch, seq)) if known else ("", None)
 
 
 def _check_count(kind: str, count: int, wanted: int) -> None:

@@ -130,6 +130,3 @@ class LeasedObserver(Session):
 
     def progress(self, frame: Frame) -> None:
         """It has no deadline."""
-
-    def count_bad(self, reason: str) -> None:
-        self._options.stats.bad[reason] += 1

@@ -20,13 +20,13 @@ import zmq
 
 from .errors import BadMessage
 from .fields import UINT32_MAX, Fields
-from .header import ARRAYS_MAX, VERSION, Header, stream_name
-from .inside import Inside, release_word
+from .header import ARRAYS_MAX, VERSION, Header
+from .inside import Inside, release_word, this_host
 from .keeper import Keeper
 from .leased import Body, Hello, Welcome, flat
 from .link import Link
 from .log import say
-from .message import check_message
+from .message import check_message, frame_of
 from .transport import BRIEFLY, FOREVER, Options, receive
 from .url import Url
 
@@ -97,6 +97,14 @@ class Session:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._ready)
 
+    # For frames, of which subclasses are the owner
+
+    def check_process(self) -> None:
+        self._inside.releases.check_process()
+
+    def count_bad(self, reason: str) -> None:
+        self._options.stats.bad[reason] += 1
+
     # Sending
 
     def post(
@@ -158,7 +166,7 @@ class Session:
             options.identity.instance,
             self._role,
             self._worker,
-            _host(),
+            this_host(),
             min(options.credit, UINT32_MAX),
             supervisor=options.identity.supervisor,
             streams=tuple(sorted(options.streams or ())),
@@ -207,7 +215,7 @@ class Session:
                 self.on_frame(stream, header, *self._payload(header, parts, inside))
                 return
         except BadMessage as bad:
-            self.on_bad(bad, *_frame_of(parts))
+            self.on_bad(bad, *frame_of(parts))
             return
         if kind == "welcome":
             self._on_welcome(header.body)
@@ -258,7 +266,7 @@ class Session:
                 names = ", ".join(sorted(self._options.streams))
                 self._link.say(f"the sender at {self.address} has no stream {names}, or it has ended")
             self.flush()
-        elif body.door and body.host and body.host == _host() and self._role != "supervisor":
+        elif body.door and body.host and body.host == this_host() and self._role != "supervisor":
             inside.knock(body.door, body.token, time.monotonic())
         elif not inside.knocking:
             self._on_settled()
@@ -399,24 +407,3 @@ def _set_up(made: zmq.Socket[bytes]) -> None:
     made.sndhwm = 0  # what is said is bounded by the frames that the hub gives out
     made.rcvhwm = 0  # and what is heard by the credit that it was given
     made.rcvtimeo = BRIEFLY
-
-
-def _host() -> str:
-    """The same on all processes of a machine, and on no other: random at boot (Linux, random(4))."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
-
-
-def _frame_of(parts: list[Any]) -> tuple[str, Key | None]:
-    """The stream and key of what was meant as a frame, as far as they can be read."""
-    try:
-        stream = stream_name(bytes(parts[0]))
-        fields = msgpack.unpackb(bytes(parts[1]))
-        epoch, seq = fields["epoch"], fields["seq"]
-        known = fields["kind"] == "frame" and type(epoch) is type(seq) is int and epoch >= 0 <= seq
-    except (ValueError, TypeError, LookupError, RecursionError, msgpack.UnpackException, BadMessage):
-        return "", None
-    return (stream, (epoch, seq)) if known else ("", None)

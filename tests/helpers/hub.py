@@ -55,7 +55,14 @@ class Hub:
             if self._socket.poll(2):
                 self._hear(self._socket.recv_multipart())
             while not self._out.empty():
-                self._socket.send_multipart(self._out.get())
+                self._send(self._out.get())
+            self._look_around()
+
+    def _send(self, parts: list[bytes]) -> None:
+        self._socket.send_multipart(parts)
+
+    def _look_around(self) -> None:
+        """For hubs that hear in other ways, too."""
 
     def _hear(self, parts: list[bytes]) -> None:
         peer, stream, packed, *payloads = parts

@@ -9,6 +9,10 @@ class NoOwner:
     """Takes note of what it is told."""
 
     wants_answers = True
+
+    def check_process(self) -> None:
+        pass
+
     deadline = 0.0
 
     def __init__(self) -> None:

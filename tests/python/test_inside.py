@@ -1,0 +1,353 @@
+"""Receivers on the sender's host: frames are read where they lie, and everything is said through the door."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import framewire
+from framewire import aio
+from helpers.local_hub import REFUSED, LocalHub
+from helpers.sender import picture, until
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[LocalHub]:
+    with LocalHub(tmp_path) as hub:
+        yield hub
+
+
+Open = Callable[..., framewire.Receiver]
+
+
+@pytest.fixture
+def receive(hub: LocalHub, tmp_path: Path) -> Iterator[Open]:
+    opened = []
+
+    def make(**options: object) -> framewire.Receiver:
+        opened.append(framewire.Receiver(hub.url, **({"door": tmp_path} | options)))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield make
+    for receiver in opened:
+        receiver.close()
+
+
+def test_a_frame_is_read_where_it_lies(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 3)).start()
+    frame = receiver.receive(10)
+    assert frame.transport == "shm"
+    assert frame.array.ctypes.data % 64 == 0
+    assert np.array_equal(frame.array, picture(0))
+    hub.memory[3 * 4096] ^= 255
+    assert frame.array[0, 0, 0] == picture(0)[0, 0, 0] ^ 255, "it is no copy"
+    for array in (frame.array, frame.array[1:], np.asarray(frame.data)):
+        with pytest.raises(ValueError, match="read-only|WRITEABLE"):
+            array[...] = 0
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            array.flags.writeable = True
+
+
+def test_a_start_says_what_was_released_since(hub: LocalHub, receive: Open) -> None:
+    receiver = receive(credit=20)
+    threading.Thread(target=lambda: [hub.lend(seq, seq) for seq in range(20)]).start()
+    until(lambda: len(receiver._transports[0]._waiting) == 20)  # type: ignore[attr-defined]
+    for frame in receiver:
+        if frame.seq == 19:
+            break  # this one is in the loop's hand until it is closed
+    del frame
+    until(lambda: sum(len(word.get("releases", [])) for word in hub.all) == 3 * 19)
+    said = [word for word in hub.all if "releases" in word]
+    assert sorted(slot for word in said for slot in word["releases"][1::3]) == list(range(19))
+    assert any(word["kind"] == "start" for word in said)
+
+
+def test_a_slot_is_released_when_its_last_view_dies_in_whatever_thread(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 5), kwargs={"gen": 9}).start()
+    frame = receiver.receive(10)
+    assert hub.released() == []
+    row = frame.array[3]
+    frame.reply()
+    hub.result()
+    del frame
+    time.sleep(0.05)  # what must not come
+    assert hub.is_silent
+    assert np.array_equal(row, picture(0)[3])
+    held = [row]
+    del row
+    threading.Thread(target=held.clear).start()
+    assert hub.released() == [[7, 5, 9]]
+
+
+def test_a_frame_to_be_copied_is_released_before_its_start(
+    hub: LocalHub, receive: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = receive()
+    for seq in range(2):
+        threading.Thread(target=hub.lend, args=(seq, seq), kwargs={"copy": True}).start()
+        frame = receiver.receive(10)
+        assert frame.transport == "copy"
+        assert frame.array.ctypes.data % 64 == 0
+        assert not frame.array.flags.writeable
+        assert hub.released() == [[7, seq, 1]]
+        hub.memory[:] = bytes(len(hub.memory))
+        assert np.array_equal(frame.array, picture(seq))
+        frame.reply()
+        hub.result()
+    assert caplog.text.count("are copied") == 1
+
+
+def test_a_recalled_frame_is_released(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=lambda: (hub.lend(0, 0), hub.lend(1, 1))).start()
+    frame = receiver.receive(10)
+    hub.take("start")
+    hub.word("recall", 1)
+    assert hub.take("return")["seq"] == 1
+    assert hub.released() == [[7, 1, 1]]
+    frame.reply()
+    hub.result()
+
+
+def test_arrays_go_back_through_the_door(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 0)).start()
+    large = np.arange(1 << 20, dtype=np.uint32)
+    frame = receiver.receive(10)
+    frame.reply({"a": 1}, small=frame.array, large=large)
+    hub.take("start")
+    _, value, arrays = hub.result()
+    assert value == {"a": 1}
+    assert arrays == [picture(0).tobytes(), large.tobytes()]
+
+
+def test_asyncio_reads_in_place_and_tasks_may_finish_in_any_order(hub: LocalHub, tmp_path: Path) -> None:
+    async def work() -> list[str]:
+        async with aio.Receiver(hub.url, door=tmp_path, credit=4) as receiver:
+            frames = [await receiver.receive(10) for _ in range(4)]
+            assert [frame.transport for frame in frames] == ["shm"] * 4
+            kept = [frame.array for frame in frames]
+            for frame in reversed(frames):
+                frame.reply(int(frame.array[0, 0, 0]))
+            del frame
+            frames.clear()
+            for at in (2, 0, 3, 1):
+                kept[at] = np.empty(0, np.uint8)
+                await asyncio.sleep(0.02)
+            return ["ok"]
+
+    threading.Thread(target=lambda: [hub.lend(seq, seq) for seq in range(4)]).start()
+    assert asyncio.run(work()) == ["ok"]
+    hub.takes(*[("start", seq) for seq in range(4)])
+    for seq in (3, 2, 1, 0):
+        assert hub.result()[0]["seq"] == seq
+    assert [slot for _ in range(4) for _, slot, _ in hub.released()] == [2, 0, 3, 1]
+
+
+def test_an_observer_reads_in_place(hub: LocalHub, receive: Open) -> None:
+    receiver = receive(role="observer")
+    threading.Thread(target=hub.lend, args=(0, 2)).start()
+    frame = receiver.receive(10)
+    assert frame.transport == "shm"
+    assert np.array_equal(frame.array, picture(0))
+    del frame
+    with pytest.raises(framewire.Timeout):
+        receiver.receive(0.05)
+    assert hub.released() == [[7, 2, 1]]
+
+
+# Where one does not get in
+
+
+def over_the_socket(hub: LocalHub, receiver: framewire.Receiver) -> None:
+    threading.Thread(target=hub.frame, args=(0,)).start()
+    frame = receiver.receive(10)
+    assert frame.transport == "tcp"
+    frame.reply()
+    hub.take("start")
+    hub.result()
+
+
+def test_without_the_folder_frames_come_over_the_socket_and_it_is_said_once(
+    hub: LocalHub, receive: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    over_the_socket(hub, receive(door=tmp_path / "other"))
+    assert hub.knocks == 0
+    said = [record.message for record in caplog.records]
+    assert len(said) == 1
+    assert "frames come over the socket, not in shared memory: the sender's door" in said[0]
+    assert str(tmp_path / "other") in said[0]
+
+
+def test_another_host_does_not_try(hub: LocalHub, receive: Open, caplog: pytest.LogCaptureFixture) -> None:
+    hub.welcome["host"] = "another"
+    over_the_socket(hub, receive())
+    assert hub.knocks == 0
+    assert not caplog.records
+
+
+def test_who_is_refused_does_without(hub: LocalHub, receive: Open, caplog: pytest.LogCaptureFixture) -> None:
+    hub.answers = REFUSED
+    over_the_socket(hub, receive())
+    assert "refused: the token was used" in caplog.text
+
+
+def test_a_door_that_does_not_answer_is_given_up(
+    hub: LocalHub, receive: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.answers = -1
+    over_the_socket(hub, receive())
+    assert hub.knocks == 1
+    assert "did not answer" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"region": 8},
+        {"offset": 1 << 20},
+        {"offset": 2**63 - 1 - 432},
+        {"offset": 32},
+        {"offset": (1 << 20) - 64},
+    ],
+)
+def test_a_place_that_is_none_is_answered_and_released(hub: LocalHub, receive: Open, wrong: dict[str, int]) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 1), kwargs=wrong).start()
+    with pytest.raises(framewire.BadMessage, match="payload|memory|bytes"):
+        receiver.receive(10)
+    assert receiver.stats.bad == {"payload": 1}
+    message, _, _ = hub.result()
+    assert (message["seq"], message["status"]) == (0, "error")
+    with pytest.raises(framewire.Timeout):
+        receiver.receive(0.05)
+    assert hub.released() == [[wrong.get("region", 7), 1, 1]]
+    hub.lend(1, 1)
+    assert receiver.receive(10).transport == "shm"
+
+
+def test_memory_over_the_socket_is_refused(hub: LocalHub, receive: Open, tmp_path: Path) -> None:
+    receiver = receive(door=tmp_path / "other")
+    threading.Thread(target=hub.lend, args=(0, 1)).start()
+    with pytest.raises(framewire.BadMessage, match="where there are only payloads"):
+        receiver.receive(10)
+
+
+# Connections that end
+
+
+def test_a_door_that_is_lost_is_come_back_to_with_all_that_is_held(hub: LocalHub, receive: Open) -> None:
+    receiver = receive(credit=3)
+    threading.Thread(target=lambda: [hub.lend(seq, seq, gen=4) for seq in range(3)]).start()
+    kept = receiver.receive(10).keep()
+    started = receiver.receive(10).keep()
+    until(lambda: len(receiver._transports[0]._waiting) == 1)  # type: ignore[attr-defined]
+    hub.hang_up()
+    until(lambda: len(hub.hellos) == 2)
+    until(lambda: hub.knocks == 2)
+    hello = hub.hellos[1]
+    assert sorted((seq, begun) for _, seq, begun in hello["held"]) == [(0, True), (1, True), (2, False)]
+    assert sorted(hello["reads"][1::3]) == [0, 1, 2]
+    assert set(hello["reads"][::3]) == {7}
+    assert np.array_equal(kept.array, picture(0))
+    kept.reply()
+    started.reply()
+    hub.takes(("start", 0), ("start", 1))
+    assert hub.result()[0]["seq"] == 0
+
+
+def test_who_is_thrown_out_three_times_does_without(
+    hub: LocalHub, receive: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = receive()
+    for turn in range(3):
+        until(lambda turn=turn: len(hub.credits) == turn + 1)
+        hub.hang_up()
+    until(lambda: len(hub.credits) == 4)
+    assert hub.knocks == 3
+    over_the_socket(hub, receiver)
+    assert "the sender ended each visit" in caplog.text
+
+
+def test_a_new_run_of_the_sender_is_gone_on_with_and_old_views_stay_true(tmp_path: Path) -> None:
+    with LocalHub(tmp_path) as hub:
+        receiver = framewire.Receiver(hub.url, door=tmp_path)
+        threading.Thread(target=hub.lend, args=(0, 0)).start()
+        old = receiver.receive(10)
+        array = old.array
+    with LocalHub(tmp_path, region=8, at=hub.url, sender=2) as again:
+        again.lend(0, 0)
+        new = receiver.receive(10)
+        assert new.transport == "shm"
+        assert np.array_equal(array, picture(0))
+        assert again.released() == []
+        new.reply()
+        again.result()
+        del old, array, new
+        with pytest.raises(framewire.Timeout):
+            receiver.receive(0.05)
+        assert again.released() == [[8, 0, 1]], "what is read of the former run is none of its business"
+        receiver.close()
+
+
+def test_views_outlive_the_receiver_and_their_slots_are_released_then(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 6)).start()
+    frame = receiver.receive(10)
+    array = frame.array
+    frame.reply()
+    del frame
+    hub.take("start")
+    hub.result()
+    receiver.close()
+    assert hub.byes == 1
+    assert np.array_equal(array, picture(0))
+    assert hub.line is not None
+    del array
+    assert hub.released() == [[7, 6, 1]]
+    until(lambda: hub.line is None)
+
+
+def test_nothing_is_left_of_a_receiver_without_views(hub: LocalHub, receive: Open) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 0)).start()
+    receiver.receive(10).reply()
+    receiver.close()
+    until(lambda: hub.line is None)
+    until(lambda: len(os.listdir("/proc/self/fd")) == before)
+
+
+# Forks
+
+
+def test_a_forked_child_gets_a_clear_error_and_releases_nothing(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 0)).start()
+    frame = receiver.receive(10)
+    hub.take("start")
+    child = os.fork()
+    if child == 0:
+        code = 0
+        for number, touch in enumerate((lambda: frame.array, lambda: frame.data, lambda: frame.reply())):
+            try:
+                touch()
+                code |= 1 << number
+            except framewire.Error as error:
+                code |= 0 if "process" in str(error) else 8 << number
+        del frame
+        os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    time.sleep(0.05)  # what must not come
+    assert hub.is_silent
+    frame.reply()
+    hub.result()
