@@ -50,7 +50,7 @@ def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
     return stream, header
 
 
-def frame_of(parts: list[Any]) -> tuple[str, Key | None]:
+def frame_of(parts: list[Any]) -> tuple[str, tuple[int, int] | None]:
     """The stream and key of what was meant as a frame, as far as they can be read."""
     try:
         stream = stream_name(bytes(parts[0]))
