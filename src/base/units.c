@@ -71,7 +71,7 @@ fw_status fw_parse_bytes(const char *text, uint64_t *value_p) {
     double value;
     if (!read_with_unit(text, units, &value))
         return fw_fail(FW_INVALID,
-                       "a size is a number of bytes, or a number and kB, MB, GB, KiB, MiB or GiB, like 64MiB");
+                       "a size is a number of bytes, or a number and kB, MB, GB, TB, KiB, MiB, GiB or TiB, like 64MiB");
     if (value > 9007199254740992.0) /* 2^53: up to here a double is exact */
         return fw_fail(FW_INVALID, "a size is at most 8192TiB");
     *value_p = (uint64_t)round(value);

@@ -126,9 +126,9 @@ static fw_status bind_failure(const fw_socket *self, const char *name, int error
                        (int)(port - name), name);
     case EADDRNOTAVAIL:
     case ENODEV:
-        return fw_fail(FW_NOT_FOUND,
-                       "%s: this machine has no such address or interface; listen at tcp://*%s, or say ?connect", name,
-                       port == NULL ? "" : port);
+        return fw_fail(FW_NOT_FOUND, "%s: this machine has no such address or interface; listen at %.*s*%s%s", name,
+                       (int)(strstr(name, "://") + 3 - name), name, port == NULL ? "" : port,
+                       self->url.pattern == FW_LEASED ? "" : ", or say ?connect");
     case EACCES:
         return fw_fail(FW_DENIED, "%s: not permitted to listen there%s", name,
                        self->url.ipc ? "" : "; ports below 1024 need privileges");
