@@ -88,6 +88,9 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
     status = fw_context_open(&self->context);
     if (status == FW_OK)
         status = fw_pool_open(self->options.memory, &self->pool);
+    if (status == FW_OK && fw_pool_largest(self->pool) < self->options.memory)
+        fw_info("a memory budget of %zu MiB has room for frames of up to %zu MiB each", self->options.memory >> 20,
+                fw_pool_largest(self->pool) >> 20);
     if (status == FW_OK && self->options.keys != NULL)
         status = fw_security_open(self->context, self->options.keys, self->options.allow, NULL, &self->security);
     fw_results_options results = {

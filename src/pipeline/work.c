@@ -26,12 +26,13 @@ static void fail_job(fw_job *self, fw_status status) {
     snprintf(self->cause, sizeof self->cause, "%s", fw_cause());
 }
 
-/* The sender took no frame: what is wrong with this one concerns it alone, all else is the end of the run. */
+/* The sender took no frame: what is wrong with this one alone is told of it, all else is the end of the run. */
 static void fail_delivery(fw_pipeline *self, fw_job *job, fw_status status) {
-    if (status != FW_FULL && status != FW_TOO_LARGE && status != FW_INVALID && status != FW_CLOSED) {
+    bool its_own = status == FW_INVALID || (status == FW_TOO_LARGE && !fw_source_alike(self->source, &job->item));
+    if (!its_own && status != FW_FULL && status != FW_CLOSED) {
         fw_pipeline_end(self, status, fw_cause());
         status = FW_CLOSED;
-    } else if (status != FW_FULL && status != FW_CLOSED && job->item.name != NULL) {
+    } else if (its_own && job->item.name != NULL) {
         fw_fail(status, "%s: not taken: %s", job->item.name, fw_cause());
     }
     fail_job(job, status);

@@ -219,6 +219,10 @@ bool fw_source_quick(const fw_source *self) {
     return true;
 }
 
+bool fw_source_alike(const fw_source *self, const fw_item *item) {
+    return self->parts[item->part].kind->alike;
+}
+
 bool fw_source_live(const fw_source *self) {
     for (size_t i = 0; i < self->count; i++)
         if (self->parts[i].kind->info.live)

@@ -43,6 +43,7 @@ typedef struct fw_source_class {
     fw_source_info info;
     bool parallel;  /* measure() and fill() may run on several threads */
     bool quick;     /* a frame is made in less time than another thread takes to wake: one thread is enough */
+    bool alike;     /* all its frames are of one format: what is wrong with one is wrong with all */
     bool has_items; /* frames have an identity that is the same in the next run */
     fw_status (*open)(const fw_source_request *request, void **state_p);
     fw_status (*next)(void *state, fw_item *item); /* FW_END after the last; FW_CLOSED after stop;
@@ -74,6 +75,7 @@ bool fw_source_file(fw_source *self, const fw_item *item, int64_t *size_p, int64
 void fw_source_free_item(fw_source *self, fw_item *item);
 bool fw_source_parallel(const fw_source *self);
 bool fw_source_quick(const fw_source *self);
+bool fw_source_alike(const fw_source *self, const fw_item *item); /* are the frames of its source all of one format? */
 bool fw_source_live(const fw_source *self);
 bool fw_source_has_items(const fw_source *self);             /* do all its frames have an identity (for --resume)? */
 const char *fw_source_default_stream(const fw_source *self); /* a valid name made from the first argument */

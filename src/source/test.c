@@ -1,6 +1,7 @@
 /* Frames made by arithmetic: for trying things out, for tests and for benchmarks. See docs/test-source.md. */
 #include "source/source.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,9 @@ static fw_status test_open(const fw_source_request *request, void **state_p) {
     if (status == FW_OK) {
         fw_limits_default(&limits);
         status = fw_limits_check(&limits, &format);
+        if (status == FW_TOO_LARGE)
+            status = fw_fail(FW_INVALID, "test:%s: size=%" PRIu32 "x%" PRIu32 ": %s", spec->rest, format.width,
+                             format.height, fw_cause());
     }
     if (status != FW_OK)
         return status;
@@ -132,6 +136,7 @@ const fw_source_class fw_source_test = {
     },
     .parallel = true,
     .quick = true,
+    .alike = true,
     .has_items = true,
     .open = test_open, .next = test_next, .measure = test_measure, .fill = test_fill,
     .free_item = test_free_item, .rewind = test_rewind, .stop = test_stop, .close = test_close,

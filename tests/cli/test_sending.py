@@ -169,6 +169,24 @@ def test_strict_stops_at_the_first_bad_input(start: Start, tmp_path: Path) -> No
     assert "1.ppm: not taken: " in sending.stderr
 
 
+def test_frames_that_are_all_too_large_end_it_at_once(framewire: Command) -> None:
+    done = framewire("send", "test:bars?size=2000x2000", *PUSH, "--memory", "12MiB")
+    assert done.returncode == 1
+    assert "a memory budget of 12 MiB has room for frames of up to 8 MiB each" in done.stderr
+    assert done.stderr.count("a frame of 12000000 bytes is larger than the largest block") == 1
+
+
+def test_a_file_that_is_too_large_is_one_bad_input(start: Start, tmp_path: Path) -> None:
+    large = pictures.ppm(tmp_path / "a.ppm", width=1024, height=1024)
+    small = pictures.ppm(tmp_path / "b.ppm")
+    sending = start("send", large, small, *PUSH, "--memory", "2MiB")
+    frames, _ = take_all(sending.url)
+    assert sending.wait() == 3
+    assert [frame.header["item"] for frame in frames] == [str(small)]
+    assert f"{large}: not taken: a frame of 3145728 bytes is larger" in sending.stderr
+    assert "room for frames" not in sending.stderr
+
+
 def test_an_earlier_account_is_replaced_whole(start: Start, tmp_path: Path) -> None:
     account = tmp_path / "account"
     account.write_text("x" * 10000)
@@ -211,6 +229,7 @@ def test_metrics_are_served_where_it_says(start: Start) -> None:
         ("test:bars?colour=red", 2, "colour"),
         ("test:bars?size=big", 2, "640x480"),
         ("test:bars?size=0x5", 2, "size"),
+        ("test:bars?size=65500x65500", 2, "test:bars: size=65500x65500: claims 65500 x 65500 pixels (limit 268 Mpx)"),
         ("test:bars?count=many", 2, "count"),
         ("test:bars?format=rgb9", 2, "rgb9"),
         ("empty/", 1, "no images"),
@@ -236,6 +255,8 @@ def test_a_source_that_cannot_be_is_said(framewire: Command, tmp_path: Path, sou
         ("push+ipc://", 2, "path"),
         ("push+ipc:///" + "x" * 200, 2, "107"),
         ("push+tcp://no-such-interface:5555", 1, "no-such-interface"),
+        ("push+tcp://192.0.2.1:5555", 1, "listen at push+tcp://*:5555, or say ?connect\n"),
+        ("tcp://192.0.2.1:5555", 1, "listen at tcp://*:5555\n"),
         ("push+ipc:///no/such/folder/x", 1, "/no/such/folder"),
     ],
 )
