@@ -169,6 +169,14 @@ static bool results_done(const hub *self, fw_time now) {
     return all || now >= fw_after(since, sender->options.deadline);
 }
 
+/* Under the lock: when the last frame was done with; telling receivers of the end takes its time. */
+static void note_ended(fw_sender *sender, fw_time now) {
+    fw_counts counts;
+    fw_sender_count(sender, &counts);
+    if (counts.ended == 0 && counts.in_flight == 0 && counts.lost == 0)
+        sender->counts.ended = now;
+}
+
 /* Under the lock: one step of the way from the last frame to the end: the queue is empty, the outputs are finished, results
  * are in. true: it is over, broken, or out of time. */
 static bool finish_step(hub *self, fw_time now) {
@@ -178,6 +186,7 @@ static bool finish_step(hub *self, fw_time now) {
     if (!sender->closing || (sender->head != NULL && now < sender->stop_by))
         return false;
     sender->phase = FW_ENDING;
+    note_ended(sender, now);
     bool over = true;
     for (size_t i = 0; i < sender->output_count; i++)
         over &= sender->outputs[i]->kind->finish(sender->outputs[i], now);

@@ -153,10 +153,11 @@ void fw_pipeline_summary(fw_pipeline *self, fw_summary *summary) {
     summary->bad = atomic_load(&self->bad);
     summary->missed = 0;
     summary->skipped = atomic_load(&self->skipped);
+    fw_time started = summary->counts.started, end = summary->counts.ended;
     pthread_mutex_lock(&self->lock);
-    fw_time end = self->finished ? self->finished_at : fw_now();
+    if (end == 0)
+        end = self->finished ? self->finished_at : fw_now();
     pthread_mutex_unlock(&self->lock);
-    fw_time started = summary->counts.started;
     summary->seconds = started > 0 ? (double)(end - started) / (double)FW_SECOND : 0;
 }
 

@@ -72,12 +72,15 @@ def test_every_output_is_listed_the_working_one_first(start: Start) -> None:
 
 def test_subscribers_see_a_paced_stream(start: Start) -> None:
     sending = start(
-        "send", "test:bars?size=16x16&count=5", "--to", "pub+tcp://127.0.0.1:*", "--rate", "50fps", "--drain", "1s"
-    )
+        "send", "test:bars?size=16x16&count=5", "--to", "pub+tcp://127.0.0.1:*", "--rate", "50fps", "--drain", "1s",
+        "--summary", "-",
+    )  # fmt: skip
     frames, end = take_all(sending.url)
     assert [frame.seq for frame in frames] == list(range(5))
     assert end.header["sent"] == 5
     assert sending.wait() == 0
+    took = (frames[-1].header["time"] - frames[0].header["time"]) / 1e9
+    assert summary_of(sending.stdout)["seconds"] < took + 1, "telling the end is no time of the frames"
 
 
 @pytest.mark.parametrize(

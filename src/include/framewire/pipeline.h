@@ -35,7 +35,7 @@ typedef struct fw_summary {
     uint64_t bad;     /* inputs that gave no frame */
     uint64_t missed;  /* frames that a camera's own counter shows were never given to us */
     uint64_t skipped; /* items that --resume knew */
-    double seconds;   /* from the first loan to the last event */
+    double seconds;   /* from the first loan until the last frame was done with */
 } fw_summary;
 
 /* Open source and sender and start. Strings are copied. Errors: those of fw_source_open() and

@@ -83,6 +83,7 @@ typedef struct fw_counts {
     unsigned waiting;           /* frames ready to go */
     size_t memory, memory_used; /* the budget, and what slots take of it now */
     fw_time started;            /* of CLOCK_MONOTONIC: the first frame's loan; 0 before */
+    fw_time ended;              /* of CLOCK_MONOTONIC: no frame follows, and none is open; 0 before */
 } fw_counts;
 
 /* An output beside the first, with its own account. */
