@@ -7,6 +7,7 @@ whose text is not in the source any more.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -62,18 +63,42 @@ def read(table: Path) -> list[Mutant]:
 
 def try_one(mutant: Mutant, root: Path, objects: dict[str, Path], work: Path) -> str | None:
     """None if the simulator sees it; else why not."""
-    source = root / "src" / "delivery" / mutant.file
-    text = source.read_text()
-    if text.count(mutant.old) != 1:
-        return f"its text stands {text.count(mutant.old)} times in {mutant.file}"
+    found = (root / "src" / "delivery" / mutant.file).read_text().count(mutant.old)
+    if found != 1:
+        return f"its text stands {found} times in {mutant.file}"
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        broken = Path(folder) / "broken.c"
-        broken.write_text(text.replace(mutant.old, mutant.new))
-        compile_to(root, broken, broken.with_suffix(".o"))
-        program = Path(folder) / "simulator"
-        others = [path for name, path in objects.items() if name != source.name]
-        link([*others, broken.with_suffix(".o")], program)
+        program = build(mutant, root, objects, Path(folder))
         return None if sees(program, *EVENTS) else "the simulator does not see it"
+
+
+def build(mutant: Mutant, root: Path, objects: dict[str, Path], folder: Path) -> Path:
+    """A simulator with this rule broken."""
+    source, broken = root / "src" / "delivery" / mutant.file, folder / "broken.c"
+    broken.write_text(source.read_text().replace(mutant.old, mutant.new))
+    compile_to(root, broken, broken.with_suffix(".o"))
+    others = [path for name, path in objects.items() if name != source.name]
+    program = folder / "simulator"
+    link([*others, broken.with_suffix(".o")], program)
+    return program
+
+
+def replay(program: Path) -> str | None:
+    """None if what the simulator prints of a failure replays to the same failure, and shrinks; else why not."""
+
+    def say(*options: str) -> str:
+        return subprocess.run([program, *options], capture_output=True, text=True, timeout=600).stdout
+
+    printed = say("--events", str(EVENTS[-1]), "--seed", "1")
+    found = re.fullmatch(r"episode \d+, step (\d+): (.*)\nreplay: simulator (.*)\n", printed)
+    if not found:
+        return f"it does not say what failed: {printed!r}"
+    again = say(*found[3].split())
+    shrunk = re.search(r"^shrunk to (\d+) steps: (.*)$", again, re.MULTILINE)
+    if printed not in again:
+        return f"{found[3]} does not fail in the same way"
+    if not shrunk or shrunk[2][:12] != found[2][:12] or int(shrunk[1]) > max(50, int(found[1]) // 10):
+        return f"{found[3]} does not shrink it from {found[1]} steps: {again[-200:]!r}"
+    return None
 
 
 def link(objects: list[Path], program: Path) -> None:
@@ -86,22 +111,29 @@ def main() -> int:
     numbers = [int(number) for number in sys.argv[2:]] or list(range(1, len(mutants) + 1))
     sources = [*root.glob("src/delivery/ledger*.c"), *(root / "tests" / "sim" / f"{name}.c" for name in PARTS)]
     sources += [root / "src" / "base" / f"{name}.c" for name in ("map", "status", "clock", "text")]
-    print(f"1..{len(numbers) + 1}", flush=True)
-    alive = 0
+    print(f"1..{len(numbers) + 2}", flush=True)
+    failed = 0
+
+    def tell(place: int, name: str, fault: str | None) -> None:
+        nonlocal failed
+        failed += fault is not None
+        print(f"{'not ok' if fault else 'ok'} {place} - {name}", flush=True)
+        if fault:
+            print(f"# {fault}", flush=True)
+
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         work = Path(folder)
         objects = {source.name: work / f"{source.stem}.o" for source in sources}
         list(pool.map(lambda source: compile_to(root, source, objects[source.name]), sources))
         faults = pool.map(lambda number: try_one(mutants[number - 1], root, objects, work), numbers)
         for place, (number, fault) in enumerate(zip(numbers, faults, strict=True), 1):
-            alive += fault is not None
-            print(f"{'not ok' if fault else 'ok'} {place} - {mutants[number - 1].rule}", flush=True)
-            if fault:
-                print(f"# {fault}", flush=True)
+            tell(place, mutants[number - 1].rule, fault)
+        fault = replay(build(mutants[numbers[0] - 1], root, objects, work))
+        tell(len(numbers) + 1, "a failure is printed, replays and shrinks", fault)
         link([*objects.values()], work / "unbroken")
-        well = not sees(work / "unbroken", *EVENTS[:2])
-        print(f"{'ok' if well else 'not ok'} {len(numbers) + 1} - the ledger as it is passes", flush=True)
-    return 1 if alive or not well else 0
+        seen = sees(work / "unbroken", *EVENTS[:2])
+        tell(len(numbers) + 2, "the ledger as it is passes", "the simulator says that it is broken" if seen else None)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
