@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +58,8 @@ def test_the_frame_of_a_worker_killed_at_its_start_is_with_another_at_once(send:
     delays = [
         min(event["t"] for event in starts if event["seq"] == seq and event["t"] > at) - at for seq, at in kills.items()
     ]
-    assert statistics.median(delays) <= 0.1, delays
+    # The line is 100 ms; a machine that is busy with other tests may keep one of them waiting.
+    assert sum(delay > 0.1 for delay in delays) <= max(1, len(delays) // 4), delays
     assert max(delays) < 2, delays
 
 
@@ -114,9 +114,9 @@ def test_a_frame_that_hangs_its_workers_is_dead_after_three_proven_deadlines(sen
 def test_a_worker_stopped_beyond_its_deadline_comes_back_with_a_late_result_that_is_counted(
     send: Send, tmp_path: Path
 ) -> None:
-    sending = send(f"{SMALL}&count=80", "--rate", "20fps", "--deadline", "500ms", "--wait-workers", 2)
+    sending = send(f"{SMALL}&count=80", "--rate", "20fps", "--deadline", "2s", "--wait-workers", 2)
     with Crew(sending.url, tmp_path) as crew:
-        first, second = crew.add(2, credit=1, long={"10": 0.3, "11": 0.3, "12": 0.3})
+        first, second = crew.add(2, credit=1, long={"10": 1.0, "11": 1.0, "12": 1.0})
         wait_until(lambda: any(seq in first.seqs("start") for seq in (10, 11, 12)), "a long frame")
         first.signal(signal.SIGSTOP)
         held = first.seqs("start")[-1]
@@ -126,8 +126,8 @@ def test_a_worker_stopped_beyond_its_deadline_comes_back_with_a_late_result_that
         sending.wait()
         account = sending.account(80)
         assert held in first.seqs("done") and held in second.seqs("done")
+        assert account["duplicates"] == len(crew.seqs("done")) - 80 >= 1
     assert account["redelivered"] >= 1
-    assert account["duplicates"] == 1
     assert next(line for line in sending.lines if line["seq"] == held)["worker"] == f"test/{second.process.pid}"
 
 

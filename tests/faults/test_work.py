@@ -136,7 +136,7 @@ def test_a_stopped_worker_reads_its_frame_unchanged_and_its_late_result_is_count
     sending.wait()
     assert worker.wait() == 0, worker.stderr
     account = sending.account(300)
-    assert account["duplicates"] == 1 and account["redelivered"] >= 1
+    assert account["duplicates"] >= 1 and account["redelivered"] >= 1
     assert worker.stdout.strip() == "same"
 
 
