@@ -124,6 +124,12 @@ static bool lease_wants_tending(fw_output *output) {
     return fw_router_wants_reading(&((fw_lease *)output)->router);
 }
 
+/* A receiver that does not read would gather one region after the other. */
+static bool lease_keeps_up(const fw_output *output) {
+    const fw_lease *self = (const fw_lease *)output;
+    return self->door == NULL || fw_door_keeps_up(self->door);
+}
+
 static unsigned lease_takers(const fw_output *output) {
     fw_ledger_totals totals;
     fw_ledger_total(((const fw_lease *)output)->ledger, &totals);
@@ -191,6 +197,7 @@ static void lease_tend(fw_output *output, fw_time now) {
     now = heard_until(self, real);
     self->listened = real;
     self->unheard = real - now;
+    fw_lease_give_memory(self);
     bool all = fw_lease_read_all(self, now);
     fw_lease_tend_door(self, now);
     if (!all)
@@ -307,6 +314,7 @@ static const fw_output_class lease_class = {
     .tend = lease_tend,
     .takers = lease_takers,
     .waits = lease_waits,
+    .keeps_up = lease_keeps_up,
     .finish = lease_finish,
     .count = lease_count,
     .poll = lease_poll,

@@ -10,8 +10,8 @@
 
 void fw_lease_open_door(fw_lease *self) {
     const fw_door_options options = { .folder = self->output.sender->options.door };
-    if (getrandom(&self->region, sizeof self->region, 0) != (ssize_t)sizeof self->region ||
-        fw_door_open(&options, &self->door) != FW_OK)
+    self->region = fw_pool_region(self->output.sender->pool)->number;
+    if (fw_door_open(&options, &self->door) != FW_OK)
         fw_warn("no shared memory: %s", fw_cause());
 }
 
@@ -28,6 +28,21 @@ static fw_client *by_token(fw_lease *self, const uint8_t *token) {
     return NULL;
 }
 
+static fw_status give_memory(fw_lease *self, fw_client *client) {
+    const fw_region *region = fw_pool_region(self->output.sender->pool);
+    return fw_door_give(self->door, client->visitor, region->number, region->fd, region->size);
+}
+
+void fw_lease_give_memory(fw_lease *self) {
+    uint64_t number = fw_pool_region(self->output.sender->pool)->number;
+    if (number == self->region)
+        return;
+    self->region = number;
+    FW_ROSTER_EACH(&self->roster, client)
+    if (client->inside && give_memory(self, client) != FW_OK)
+        fw_door_hang_up(self->door, client->visitor);
+}
+
 static void let_in(fw_lease *self, const fw_door_event *event, fw_time now) {
     fw_client *client = by_token(self, event->token);
     if (client == NULL || !client->connected) {
@@ -38,12 +53,11 @@ static void let_in(fw_lease *self, const fw_door_event *event, fw_time now) {
     if (client->visitor != NULL) /* an earlier visit of the same instance */
         fw_door_forget(self->door, client->visitor);
     client->visitor = NULL;
-    const fw_region *region = fw_pool_region(self->output.sender->pool);
     if (fw_door_let_in(self->door, event->visitor) != FW_OK)
         return;
     client->visitor = event->visitor;
     fw_visitor_set(event->visitor, client);
-    client->inside = fw_door_give(self->door, event->visitor, self->region, region->fd, region->size) == FW_OK;
+    client->inside = give_memory(self, client) == FW_OK;
     fw_ledger_set_proof(self->ledger, client->worker, true);
     if (client->inside)
         fw_ledger_on_door(self->ledger, now, client->worker);

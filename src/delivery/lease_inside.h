@@ -25,7 +25,7 @@ typedef struct fw_lease {
     fw_router router;
     fw_roster roster;
     fw_door *door;              /* NULL: there is none */
-    uint64_t region;            /* the number of the pool's memory, random */
+    uint64_t region;            /* the number of the memory that those inside were given */
     fw_map frames;              /* seq -> fw_frame, until its memory is let go */
     fw_pins pins;               /* payloads on their way to workers */
     fw_pins watched;            /* and to observers */
@@ -72,6 +72,8 @@ void fw_lease_supervisor(fw_lease *self, uint64_t supervisor);
 void fw_lease_open_door(fw_lease *self);
 bool fw_lease_new_token(fw_lease *self, fw_client *client);
 void fw_lease_tend_door(fw_lease *self, fw_time now);
+/* All who are in get the pool's memory where it is a fresh one. */
+void fw_lease_give_memory(fw_lease *self);
 /* Where a receiver that is in finds a frame. */
 fw_place fw_lease_place(const fw_lease *self, const fw_frame *frame, bool copy);
 

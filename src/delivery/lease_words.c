@@ -52,8 +52,9 @@ static fw_worker enter(fw_lease *self, const fw_header *header, fw_time now) {
     fw_slot_ref reads[FW_SLOTS_MAX];
     size_t read_count = 0;
     left = header->slots;
-    for (fw_filling one; read_count < FW_SLOTS_MAX && fw_filling_next(&left, &one); read_count++)
-        reads[read_count] = (fw_slot_ref){ one.slot, one.gen };
+    for (fw_filling one; read_count < FW_SLOTS_MAX && fw_filling_next(&left, &one);)
+        if (one.region == self->region)
+            reads[read_count++] = (fw_slot_ref){ one.slot, one.gen };
     const fw_hello hello = {
         .instance = header->instance,
         .observer = header->role == FW_ROLE_OBSERVER,
@@ -238,8 +239,12 @@ static void on_stats(fw_lease *self, fw_client *client) {
 /* Holds that end. */
 static void on_releases(fw_lease *self, const fw_client *client, const fw_header *header, fw_time now) {
     fw_span left = header->slots;
-    for (fw_filling one; client->worker != 0 && fw_filling_next(&left, &one);)
-        fw_ledger_on_release(self->ledger, now, client->worker, one.slot, one.gen);
+    for (fw_filling one; client->worker != 0 && fw_filling_next(&left, &one);) {
+        if (one.region == self->region)
+            fw_ledger_on_release(self->ledger, now, client->worker, one.slot, one.gen);
+        else
+            self->refused++; /* nothing was held any more when the memory was changed for a fresh one */
+    }
 }
 
 /* Words about a frame, from a worker. */

@@ -16,6 +16,7 @@ fw_letter *fw_letter_new(const fw_header *header, fw_slot *slot, size_t *pinned)
     self->header.item.data = item;
     self->header.meta.data = meta;
     fw_slot_retain(slot);
+    slot->movable = true;
     *pinned += slot->room;
     return self;
 }
@@ -29,6 +30,7 @@ void fw_letter_drop(fw_letter *self) {
     if (self == NULL || --self->references > 0)
         return;
     *self->pinned -= self->slot->room;
+    self->slot->movable = false;
     fw_slot_release(self->slot);
     free(self);
 }

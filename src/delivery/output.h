@@ -45,6 +45,8 @@ typedef struct fw_output_class {
     unsigned (*takers)(const fw_output *self);
     /* Has it frames that nobody has taken? NULL: it keeps none. */
     bool (*waits)(const fw_output *self);
+    /* Have receivers taken all that they were told? NULL: they are told of no memory. */
+    bool (*keeps_up)(const fw_output *self);
     /* One step from the last frame to the end, over and over; true: over. */
     bool (*finish)(fw_output *self, fw_time now);
     /* Fill in what this output knows of the account: sent, done, dead, ... */

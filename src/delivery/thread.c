@@ -101,6 +101,17 @@ static void watch_for_takers(hub *self, fw_time now) {
                                         (double)sender->options.timeout / (double)FW_SECOND));
 }
 
+/* Under the lock: memory that is not used goes back to the system. *old: what is to be closed, after the lock. */
+static void give_memory_back(fw_sender *sender, fw_time now, fw_region *old) {
+    *old = (fw_region){ .fd = -1 };
+    if (!fw_pool_is_idle(sender->pool, now))
+        return;
+    for (size_t i = 0; i < sender->output_count; i++)
+        if (sender->outputs[i]->kind->keeps_up != NULL && !sender->outputs[i]->kind->keeps_up(sender->outputs[i]))
+            return;
+    fw_pool_renew(sender->pool, old);
+}
+
 /* Under the lock: outputs, their peers, and what waits for them. */
 static void tend_outputs(fw_sender *sender, fw_time now) {
     for (size_t i = 0; i < sender->output_count; i++) {
@@ -223,11 +234,14 @@ void *fw_sender_thread(void *arg) {
             wait_for_change(&self);
         more = take_results(&self);
         fw_time now = fw_now();
+        fw_region old;
         pthread_mutex_lock(&sender->lock);
-        tend_outputs(sender, now);
+        give_memory_back(sender, now, &old);
+        tend_outputs(sender, now); /* who reads the memory is given the fresh one before a frame is in it */
         watch_for_takers(&self, now);
         finished = finish_step(&self, now);
         pthread_mutex_unlock(&sender->lock);
+        fw_region_close(&old);
     }
     fw_status status = fw_results_tick(sender->results, FW_FOREVER);
     pthread_mutex_lock(&sender->lock);

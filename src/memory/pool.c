@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -29,6 +30,9 @@ struct fw_pool {
     uint32_t slot_count, slot_room;
     waiter *first, **last; /* in order of arrival */
     size_t used, out;      /* bytes and number of slots that are out */
+    bool loaned;           /* something was, since fw_pool_renew() looked */
+    fw_time idle_since;
+    size_t kept; /* bytes of pages that the region had when it was fresh */
     bool stopped, closed;
 
     pthread_mutex_t region_lock; /* its own: taking pages is slow, letting go must not wait for it */
@@ -142,6 +146,7 @@ static fw_slot *take(fw_pool *self, unsigned order, fw_status *status_p) {
     atomic_store_explicit(&slot->references, 1, memory_order_relaxed);
     self->used += slot->room;
     self->out++;
+    self->loaned = true;
     return slot;
 }
 
@@ -258,6 +263,59 @@ void fw_slot_release(fw_slot *slot) {
     pthread_mutex_unlock(&self->lock);
     if (last)
         destroy(self);
+}
+
+/* Is no slot out but such as may be moved? */
+static bool all_at_rest(const fw_pool *self) {
+    size_t movable = 0;
+    for (uint32_t i = 0; i < self->slot_count && movable < self->out; i++)
+        movable +=
+            self->slots[i]->movable && atomic_load_explicit(&self->slots[i]->references, memory_order_acquire) == 1;
+    return movable == self->out;
+}
+
+bool fw_pool_is_idle(fw_pool *self, fw_time now) {
+    pthread_mutex_lock(&self->lock);
+    if (self->loaned)
+        self->idle_since = now;
+    self->loaned = false;
+    bool idle = now - self->idle_since >= FW_POOL_IDLE && self->region.pages >= self->kept + FW_POOL_WORTH;
+    if (idle) {
+        self->idle_since = now; /* to look at all slots so often is enough */
+        idle = all_at_rest(self);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return idle;
+}
+
+/* What is out keeps its block, so that the account of blocks stays as it is. */
+static fw_status move_into(fw_pool *self, fw_region *fresh) {
+    fw_status status = FW_OK;
+    flush_stacks(self);
+    for (uint32_t i = 0; i < self->slot_count && status == FW_OK; i++) {
+        const fw_slot *slot = self->slots[i];
+        if (slot->movable && (status = fw_region_take(fresh, slot->offset, slot->paged)) == FW_OK)
+            memcpy(fresh->base + slot->offset, slot->data, slot->paged);
+    }
+    for (uint32_t i = 0; i < self->slot_count && status == FW_OK; i++)
+        if (self->slots[i]->movable)
+            self->slots[i]->data = fresh->base + self->slots[i]->offset;
+    return status;
+}
+
+void fw_pool_renew(fw_pool *self, fw_region *old) {
+    fw_region fresh = { .fd = -1 };
+    pthread_mutex_lock(&self->lock);
+    *old = fresh;
+    if (all_at_rest(self) && fw_region_open(&fresh, self->region.size) == FW_OK) {
+        *old = fresh;
+        if (move_into(self, &fresh) == FW_OK) {
+            *old = self->region;
+            self->region = fresh;
+            self->kept = fresh.pages;
+        }
+    }
+    pthread_mutex_unlock(&self->lock);
 }
 
 size_t fw_pool_used(fw_pool *self, size_t *slots_p) {

@@ -4,12 +4,15 @@
  * one; the last to let go returns it. Slots of a size are reused last freed first (a warm slot is worth
  * 1.7 x at 1080p); above them stands a buddy allocator over the region.
  *
+ * Under its seal a region gives no page back: a pool that has fallen idle takes a fresh one in its place.
+ *
  * The pool itself lives until its last slot is let go, in whatever order things are closed.
  */
 #ifndef FW_MEMORY_POOL_H
 #define FW_MEMORY_POOL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +28,9 @@ typedef struct fw_slot {
     uint8_t *data;  /* 64-byte aligned */
     size_t offset;  /* in the region */
     size_t room;    /* bytes of the block */
-    uint32_t gen;   /* rises with each loan */
+    uint32_t gen;   /* rises with each loan, and goes on in a fresh region */
     uint32_t index; /* small number, unique among living slots */
+    bool movable;   /* who has its only reference wants the bytes alone, wherever: see fw_pool_renew() */
     /* What the last filler says it left here, so that it may draw only what changes (see source/test.c).
      * Zeros: unknown. The pool clears it only when the block becomes another slot. */
     uint64_t left_by, left_seq;
@@ -59,8 +63,22 @@ void fw_slot_release(fw_slot *slot);
 /* Bytes in blocks that are out, and the number of slots that are. Any thread. */
 size_t fw_pool_used(fw_pool *self, size_t *slots_p);
 
-/* The memory that all slots are in. Owned by the pool. */
+/* The memory that all slots are in, until fw_pool_renew(). Owned by the pool. */
 const fw_region *fw_pool_region(const fw_pool *self);
+
+#define FW_POOL_IDLE  (3 * FW_SECOND)
+#define FW_POOL_WORTH ((size_t)16 << 20)
+
+/* Nothing was loaned for FW_POOL_IDLE, no slot is out but movable ones, and there are pages of at least FW_POOL_WORTH to be
+ * given back: the first write to a fresh page takes ten times as long as the second, and a source of few frames now and
+ * then should not pay that for each. Once true, it is false for another FW_POOL_IDLE. To be called now and then, as
+ * fw_pool_renew() is under the lock that `movable` is set under. */
+bool fw_pool_is_idle(fw_pool *self, fw_time now);
+
+/* Let a fresh region take the place of the one that has the pages; movable slots are copied. Does nothing where other slots
+ * are out, or there is no memory for it. *old is the caller's to close, which takes a while (0.1 ms a MiB); who else has
+ * mapped it keeps it. */
+void fw_pool_renew(fw_pool *self, fw_region *old);
 
 /* How many threads wait in fw_pool_loan(). Any thread. */
 unsigned fw_pool_waiting(fw_pool *self);

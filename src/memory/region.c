@@ -4,11 +4,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/status.h"
 
 static fw_status set_up(fw_region *self) {
+    if (getrandom(&self->number, sizeof self->number, 0) != (ssize_t)sizeof self->number)
+        return fw_fail_errno(errno, "no random number for the memory of frames");
     self->fd = memfd_create("framewire", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (self->fd < 0)
         return fw_fail_errno(errno, "no memory can be shared (memfd_create)");
@@ -56,10 +59,13 @@ fw_status fw_region_take(fw_region *self, size_t offset, size_t size) {
         if (self->taken[chunk])
             continue;
         size_t from = chunk * FW_REGION_CHUNK, to = from + FW_REGION_CHUNK;
-        fw_status status = allocate(self, from, to < self->size ? to : self->size);
+        if (to > self->size)
+            to = self->size;
+        fw_status status = allocate(self, from, to);
         if (status != FW_OK)
             return status;
         self->taken[chunk] = 1;
+        self->pages += to - from;
     }
     return FW_OK;
 }

@@ -1,4 +1,4 @@
-/* The sealed memfd that holds every slot of a sender. */
+/* The sealed memfd that holds every slot of a sender, until a fresh one takes its place. */
 #ifndef FW_MEMORY_REGION_H
 #define FW_MEMORY_REGION_H
 
@@ -8,10 +8,12 @@
 #include <framewire/status.h>
 
 typedef struct fw_region {
-    int fd;         /* CLOEXEC; sealed: no shrink, no grow, no new writable mappings */
-    uint8_t *base;  /* this process's writable mapping */
-    size_t size;    /* a multiple of the page */
-    uint8_t *taken; /* one byte a chunk: its pages are there */
+    uint64_t number; /* random: what descriptors call it */
+    int fd;          /* CLOEXEC; sealed: no shrink, no grow, no new writable mappings */
+    uint8_t *base;   /* this process's writable mapping */
+    size_t size;     /* a multiple of the page */
+    uint8_t *taken;  /* one byte a chunk: its pages are there */
+    size_t pages;    /* bytes of these chunks */
 } fw_region;
 
 #define FW_REGION_CHUNK ((size_t)2 << 20)

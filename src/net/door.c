@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -369,6 +372,16 @@ fw_status fw_door_send(fw_door *self, fw_visitor *visitor, const fw_part *parts,
 fw_status fw_door_give(fw_door *self, fw_visitor *visitor, uint64_t region, int fd, uint64_t size) {
     uint64_t facts[2] = { htole64(region), htole64(size) };
     return send_to(self, visitor, FW_PACKET_MEMORY, &(fw_part){ facts, sizeof facts }, 1, fd);
+}
+
+bool fw_door_keeps_up(const fw_door *self) {
+    const fw_visitor *each;
+    TAILQ_FOREACH(each, &self->guests, link) {
+        int unread = 0;
+        if (each->socket >= 0 && ioctl(each->socket, SIOCOUTQ, &unread) == 0 && unread > 0)
+            return false;
+    }
+    return true;
 }
 
 void fw_door_hang_up(fw_door *self, fw_visitor *visitor) {

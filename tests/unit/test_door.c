@@ -213,14 +213,17 @@ static void a_full_visitor_is_told_of_when_there_is_room(void **state) {
     static uint8_t bytes[20000];
     unsigned sent = 0;
     fw_status status;
+    got(ours, FW_PACKET_ACCEPTED);
+    assert_true(fw_door_keeps_up(self->door));
     while ((status = fw_door_send(self->door, visitor, &(fw_part){ bytes, sizeof bytes }, 1)) == FW_OK)
         sent++;
     assert_int_equal(status, FW_FULL);
     assert_true(sent > 5);
     expect_nothing(self);
-    got(ours, FW_PACKET_ACCEPTED);
+    assert_false(fw_door_keeps_up(self->door));
     for (unsigned i = 0; i < sent; i++)
         got(ours, FW_PACKET_MESSAGE);
+    assert_true(fw_door_keeps_up(self->door));
     assert_ptr_equal(expect(self, FW_DOOR_ROOM), visitor);
     assert_ok(fw_door_send(self->door, visitor, &(fw_part){ bytes, sizeof bytes }, 1));
     expect_nothing(self);

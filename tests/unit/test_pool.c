@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -149,6 +150,84 @@ static void pages_are_taken_for_what_is_used(void **state) {
     assert_int_equal(pages_taken(pool), 14 * MIB);
     fw_slot_release(c);
     fw_slot_release(d);
+    fw_pool_close(&pool);
+}
+
+/* As a sender does it. true: there is a fresh region. */
+static bool renews(fw_pool *pool, fw_time now) {
+    fw_region old = { .fd = -1 };
+    uint64_t before = fw_pool_region(pool)->number;
+    if (fw_pool_is_idle(pool, now))
+        fw_pool_renew(pool, &old);
+    fw_region_close(&old);
+    return fw_pool_region(pool)->number != before;
+}
+
+static void an_idle_pool_gives_its_pages_back(void **state) {
+    (void)state;
+    fw_pool *pool = pool_of(64 * MIB);
+    fw_slot *slot = loan(pool, 20 * MIB);
+    memset(slot->data, 7, 20 * MIB);
+    uint32_t gen = slot->gen, index = slot->index;
+    const uint8_t *reader = mmap(NULL, 64 * MIB, PROT_READ, MAP_SHARED, fw_pool_region(pool)->fd, 0);
+    assert_ptr_not_equal(reader, MAP_FAILED);
+    size_t offset = slot->offset;
+    assert_false(renews(pool, FW_SECOND));
+    assert_false(renews(pool, FW_SECOND + FW_POOL_IDLE)); /* the slot is out */
+    fw_slot_release(slot);
+    assert_false(renews(pool, 2 * FW_POOL_IDLE));
+    assert_true(renews(pool, FW_SECOND + 2 * FW_POOL_IDLE));
+    assert_int_equal(pages_taken(pool), 0);
+    assert_int_equal(reader[offset], 7); /* who had mapped it keeps it */
+    assert_int_equal(reader[offset + 20 * MIB - 1], 7);
+    munmap((void *)reader, 64 * MIB);
+
+    slot = loan(pool, 20 * MIB);
+    assert_int_equal(slot->index, index);
+    assert_int_equal(slot->gen, gen + 1);
+    assert_int_equal(pages_taken(pool), 20 * MIB);
+    memset(slot->data, 8, 20 * MIB);
+    fw_slot_release(slot);
+    assert_false(renews(pool, 100 * FW_POOL_IDLE)); /* something was loaned */
+    assert_true(renews(pool, 101 * FW_POOL_IDLE));
+    fw_pool_close(&pool);
+}
+
+static void few_pages_are_kept(void **state) {
+    (void)state;
+    fw_pool *pool = pool_of(64 * MIB);
+    fw_slot_release(loan(pool, FW_POOL_WORTH - 2 * MIB));
+    for (fw_time now = FW_SECOND; now < 10 * FW_POOL_IDLE; now += FW_SECOND)
+        assert_false(renews(pool, now));
+    fw_pool_close(&pool);
+}
+
+static void what_waits_is_copied(void **state) {
+    (void)state;
+    fw_pool *pool = pool_of(128 * MIB);
+    fw_slot *other = loan(pool, 30 * MIB), *slot = loan(pool, 20 * MIB);
+    memset(slot->data, 7, 20 * MIB);
+    slot->movable = true;
+    fw_slot_release(other);
+    assert_false(renews(pool, FW_SECOND));
+    fw_slot_retain(slot); /* whoever this is may read it where it is */
+    assert_false(renews(pool, FW_SECOND + FW_POOL_IDLE));
+    fw_slot_release(slot);
+    size_t offset = slot->offset;
+    assert_true(renews(pool, FW_SECOND + 2 * FW_POOL_IDLE));
+    assert_int_equal(pages_taken(pool), 20 * MIB);
+    assert_int_equal(slot->offset, offset);
+    assert_ptr_equal(slot->data, fw_pool_region(pool)->base + offset);
+    for (size_t i = 0; i < 20 * MIB; i += 4095)
+        assert_int_equal(slot->data[i], 7);
+    /* There is no more to be given back; and what is loaned lies elsewhere. */
+    assert_false(renews(pool, 100 * FW_POOL_IDLE));
+    other = loan(pool, 20 * MIB);
+    memset(other->data, 8, 20 * MIB);
+    assert_int_equal(slot->data[0] | slot->data[20 * MIB - 1], 7);
+    fw_slot_release(other);
+    slot->movable = false;
+    fw_slot_release(slot);
     fw_pool_close(&pool);
 }
 
@@ -351,6 +430,12 @@ static void threads_share_a_pool_that_is_too_small(void **state) {
         churners[i] = (churner){ .pool = pool, .seed = i, .mark = (uint8_t)(i + 1) };
         assert_int_equal(pthread_create(&churners[i].thread, NULL, churn, &churners[i]), 0);
     }
+    for (int i = 0; i < 200; i++) { /* now and then nothing is out */
+        fw_region old;
+        fw_pool_renew(pool, &old);
+        fw_region_close(&old);
+        sched_yield();
+    }
     for (unsigned i = 0; i < 4; i++) {
         pthread_join(churners[i].thread, NULL);
         assert_int_equal(churners[i].overwritten, 0);
@@ -373,6 +458,9 @@ int main(void) {
         cmocka_unit_test(the_last_reference_lets_a_slot_go),
         cmocka_unit_test(memory_outlives_the_pool_that_is_closed),
         cmocka_unit_test(pages_are_taken_for_what_is_used),
+        cmocka_unit_test(an_idle_pool_gives_its_pages_back),
+        cmocka_unit_test(few_pages_are_kept),
+        cmocka_unit_test(what_waits_is_copied),
         cmocka_unit_test(a_stopped_pool_lends_no_more),
         cmocka_unit_test(slots_never_overlap_nor_pass_the_budget),
         cmocka_unit_test(waiters_are_served_in_order_of_arrival),

@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,8 +15,11 @@
 #include <framewire/sender.h>
 
 #include "base/clock.h"
+#include "base/host.h"
 #include "folder.h"
+#include "memory/region.h"
 #include "memory/view.h"
+#include "net/door.h"
 #include "wire/message.h"
 
 #define PATIENCE (10 * FW_SECOND)
@@ -613,6 +617,105 @@ static void messages_that_break_the_format_are_told_and_skipped(void **state) {
     close_hub(&it);
 }
 
+/* ---- The hub's door ---- */
+
+static void wait_for(fw_door *door, fw_door_event_kind kind, fw_door_event *event) {
+    struct pollfd ready = { .fd = fw_door_fd(door), .events = POLLIN };
+    while (!fw_door_next(door, fw_now(), event))
+        if (poll(&ready, 1, 10000) != 1)
+            fail_msg("nothing happened at the door, but %d should have", (int)kind);
+    assert_int_equal(event->kind, kind);
+}
+
+static fw_header door_hears(fw_door *door, fw_kind kind) {
+    fw_door_event event;
+    fw_header header = { 0 };
+    for (fw_reason reason; header.kind != kind;) {
+        wait_for(door, FW_DOOR_MESSAGE, &event);
+        assert_ok(fw_message_check(event.parts, event.count, &header, &reason));
+    }
+    return header;
+}
+
+/* A region whose first frame is of this value. */
+static fw_region give_region(fw_door *door, fw_visitor *visitor, uint8_t value) {
+    fw_region region;
+    assert_ok(fw_region_open(&region, 1 << 20));
+    assert_ok(fw_region_take(&region, 0, 4096));
+    memset(region.base, value, 4096);
+    assert_ok(fw_door_give(door, visitor, region.number, region.fd, region.size));
+    return region;
+}
+
+static void door_leases(fw_door *door, fw_visitor *visitor, uint64_t seq, uint64_t region) {
+    fw_header frame = { .kind = FW_KIND_FRAME, .epoch = 9, .seq = seq, .attempt = 1 };
+    frame.format = (fw_format){ .dtype = FW_U8, .ndim = 1, .shape = { 4096 }, .size = 4096 };
+    frame.place = (fw_place){ .said = true, .region = region, .slot = 3, .gen = 5 + seq, .length = 4096 };
+    uint8_t packed[4096];
+    size_t size;
+    assert_ok(fw_header_pack(&frame, packed, sizeof packed, &size));
+    assert_ok(fw_door_send(door, visitor, (fw_part[]){ { "s", 1 }, { packed, size } }, 2));
+}
+
+static void assert_released(fw_door *door, uint64_t region, uint64_t gen) {
+    fw_header header = door_hears(door, FW_KIND_RELEASE);
+    fw_filling one;
+    assert_true(fw_filling_next(&header.slots, &one));
+    assert_true(one.region == region && one.slot == 3 && one.gen == gen);
+    assert_false(fw_filling_next(&header.slots, &one));
+}
+
+static void a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory(void **state) {
+    (void)state;
+    static const uint8_t token[FW_TOKEN_SIZE] = "a token of 16 by";
+    const char *path = new_door();
+    hub it = open_hub("tcp://127.0.0.1:*");
+    fw_door *door;
+    fw_door_event event;
+    fw_frame *old, *new, *lost;
+    char host[FW_HOST_MAX + 1];
+    assert_ok(fw_door_open(&(fw_door_options){ .folder = path }, &door));
+    fw_boot_id(host, sizeof host);
+    fw_receiver *receiver = open_receiver(FW_RECEIVER_OPTIONS(.url = it.url, .door = path, .credit = 3));
+    const fw_header welcome = { .kind = FW_KIND_WELCOME,
+                                .instance = hub_hears(&it, FW_KIND_HELLO).instance,
+                                .sender = 1,
+                                .host = { host, strlen(host) },
+                                .door = { fw_door_name(door), strlen(fw_door_name(door)) },
+                                .token = token };
+    hub_says(&it, "", &welcome, NULL, 0);
+    wait_for(door, FW_DOOR_KNOCK, &event);
+    fw_visitor *visitor = event.visitor;
+    assert_ok(fw_door_let_in(door, visitor));
+    fw_region first = give_region(door, visitor, 7);
+    assert_int_equal(door_hears(door, FW_KIND_CREDIT).credit, 3);
+    door_leases(door, visitor, 0, first.number);
+    assert_ok(fw_receiver_receive(receiver, PATIENCE, &old));
+
+    fw_region second = give_region(door, visitor, 8);
+    uint64_t first_number = first.number;
+    fw_region_close(&first);
+    door_leases(door, visitor, 1, second.number);
+    assert_ok(fw_receiver_receive(receiver, PATIENCE, &new));
+    for (size_t i = 0; i < 4096; i++)
+        assert_true(((uint8_t *)fw_frame_data(old))[i] == 7 && ((uint8_t *)fw_frame_data(new))[i] == 8);
+    fw_receiver_return(receiver, &old);
+    assert_released(door, first_number, 5);
+    fw_receiver_return(receiver, &new);
+    assert_released(door, second.number, 6);
+
+    /* That memory is gone. */
+    door_leases(door, visitor, 2, first_number);
+    assert_int_equal(fw_receiver_receive(receiver, 200 * FW_MS, &lost), FW_TIMEOUT);
+    fw_header answer = door_hears(door, FW_KIND_RESULT);
+    assert_int_equal(answer.verdict, FW_ERROR);
+    assert_released(door, first_number, 7);
+    fw_region_close(&second);
+    fw_door_close(&door);
+    fw_receiver_close(&receiver);
+    close_hub(&it);
+}
+
 /* ---- Memory of others ---- */
 
 static void memory_that_is_not_sealed_is_not_read(void **state) {
@@ -657,6 +760,7 @@ int main(void) {
         cmocka_unit_test(a_suspect_waits_for_go_and_a_recall_is_answered),
         cmocka_unit_test(a_hub_that_comes_back_is_told_what_is_held),
         cmocka_unit_test(messages_that_break_the_format_are_told_and_skipped),
+        cmocka_unit_test(a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory),
         cmocka_unit_test(memory_that_is_not_sealed_is_not_read),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);

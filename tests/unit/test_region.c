@@ -39,6 +39,7 @@ static void pages_come_chunk_by_chunk_and_only_once(void **state) {
     assert_int_equal(pages_taken(region), 4 * MIB);
     assert_ok(fw_region_take(region, 4 * MIB, MIB)); /* the last is a short one */
     assert_int_equal(pages_taken(region), 5 * MIB);
+    assert_int_equal(region->pages, 5 * MIB);
     memset(region->base, 0x5A, region->size);
     assert_int_equal(pages_taken(region), 5 * MIB);
 }
@@ -127,6 +128,14 @@ static void the_descriptor_is_not_inherited(void **state) {
     assert_true(fcntl(region->fd, F_GETFD) & FD_CLOEXEC);
 }
 
+static void each_has_a_number_of_its_own(void **state) {
+    const fw_region *region = *state;
+    fw_region other;
+    assert_ok(fw_region_open(&other, MIB));
+    assert_true(other.number != region->number);
+    fw_region_close(&other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pages_come_chunk_by_chunk_and_only_once, open_region, close_region),
@@ -135,6 +144,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_reader_reads_and_cannot_write, open_region, close_region),
         cmocka_unit_test_setup_teardown(reopening_through_proc_gives_no_way_to_write, open_region, close_region),
         cmocka_unit_test_setup_teardown(the_descriptor_is_not_inherited, open_region, close_region),
+        cmocka_unit_test_setup_teardown(each_has_a_number_of_its_own, open_region, close_region),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
