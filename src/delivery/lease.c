@@ -51,18 +51,18 @@ void fw_lease_dead(fw_lease *self, fw_client *client, fw_time now) {
 }
 
 bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, zmq_msg_t *payloads, size_t count) {
-    fw_sender *sender = self->output.sender;
     size_t size;
-    fw_status status = fw_header_pack(header, sender->header, sizeof sender->header, &size);
+    /* Not in the sender's own room: there the frame's header waits for the side outputs. */
+    fw_status status = fw_header_pack(header, self->header, sizeof self->header, &size);
     if (status != FW_OK) {
         for (size_t i = 0; i < count; i++)
             zmq_msg_close(&payloads[i]);
         fw_warn("%s: a message could not be made: %s", self->output.url, fw_cause());
         return false;
     }
-    const char *stream = fw_kind_is_streamless(header->kind) ? "" : sender->options.stream;
+    const char *stream = fw_kind_is_streamless(header->kind) ? "" : self->output.sender->options.stream;
     if (client->inside && count == 0) {
-        const fw_part parts[] = { { stream, strlen(stream) }, { sender->header, size } };
+        const fw_part parts[] = { { stream, strlen(stream) }, { self->header, size } };
         status = fw_door_send(self->door, client->visitor, parts, 2);
         if (status == FW_FULL) { /* it must learn that it is lost, or it would wait for ever */
             fw_info("%s takes nothing at the door, and is left to come back", client->name);
@@ -70,7 +70,7 @@ bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, z
         }
         return status == FW_OK;
     }
-    return fw_router_send(&self->router, client->address, stream, sender->header, size, payloads, count) == FW_POSTED;
+    return fw_router_send(&self->router, client->address, stream, self->header, size, payloads, count) == FW_POSTED;
 }
 
 /* The ledger's time. It stands still while nobody listens to workers (the process is stopped, the machine sleeps, the disk

@@ -43,6 +43,7 @@ typedef struct fw_lease {
     bool closing;               /* the ledger was told that no frame follows */
     bool ended;                 /* every frame is settled */
     fw_time said_end;           /* when receivers were told; 0: not yet */
+    uint8_t header[FW_HEADER_MAX];
 } fw_lease;
 
 /* Send a message about the stream, or (streamless kinds) about the connection. Takes the payloads. A receiver whose pipe is

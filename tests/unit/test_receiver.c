@@ -334,8 +334,8 @@ static uint64_t send_one(fw_sender *sender, fw_receiver *worker) {
 }
 
 /* An observer that looks now and then gets what is newest, and drops are counted. */
-static void observe(fw_sender *sender, fw_receiver *worker) {
-    fw_receiver *observer = open_receiver(FW_RECEIVER_OPTIONS(.url = fw_sender_url(sender, 0), .role = FW_OBSERVER));
+static void observe(fw_sender *sender, size_t url, fw_receiver *worker) {
+    fw_receiver *observer = open_receiver(FW_RECEIVER_OPTIONS(.url = fw_sender_url(sender, url), .role = FW_OBSERVER));
     fw_frame *frame = NULL;
     unsigned hits = 0;
     for (fw_time until = fw_now() + PATIENCE; hits < 3 && fw_now() < until;) {
@@ -355,6 +355,7 @@ static void observe(fw_sender *sender, fw_receiver *worker) {
     fw_receiver_counts counts;
     fw_receiver_count(observer, &counts);
     assert_true(counts.dropped + counts.missed > 0);
+    assert_int_equal(counts.bad, 0);
     fw_receiver_close(&observer);
 }
 
@@ -362,7 +363,18 @@ static void an_observer_sees_the_latest_of_a_leased_stream(void **state) {
     (void)state;
     fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*", .memory = 1 << 20));
     fw_receiver *worker = open_receiver(FW_RECEIVER_OPTIONS(.url = fw_sender_url(sender, 0)));
-    observe(sender, worker);
+    observe(sender, 0, worker);
+    fw_receiver_close(&worker);
+    fw_sender_close(&sender);
+}
+
+static void an_observer_sees_a_side_output_beside_a_leased_one(void **state) {
+    (void)state;
+    const char *sides[] = { "pub+tcp://127.0.0.1:*", NULL };
+    fw_sender *sender =
+        open_sender(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*", .side_urls = sides, .memory = 1 << 20));
+    fw_receiver *worker = open_receiver(FW_RECEIVER_OPTIONS(.url = fw_sender_url(sender, 0)));
+    observe(sender, 1, worker);
     fw_receiver_close(&worker);
     fw_sender_close(&sender);
 }
@@ -370,7 +382,7 @@ static void an_observer_sees_the_latest_of_a_leased_stream(void **state) {
 static void an_observer_sees_the_latest_of_a_pub_stream(void **state) {
     (void)state;
     fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "pub+tcp://127.0.0.1:*", .memory = 1 << 20));
-    observe(sender, NULL);
+    observe(sender, 0, NULL);
     fw_sender_close(&sender);
 }
 
@@ -755,6 +767,7 @@ int main(void) {
         cmocka_unit_test(plain_workers_answer_through_a_socket_of_their_own),
         cmocka_unit_test(an_observer_sees_the_latest_of_a_leased_stream),
         cmocka_unit_test(an_observer_sees_the_latest_of_a_pub_stream),
+        cmocka_unit_test(an_observer_sees_a_side_output_beside_a_leased_one),
         cmocka_unit_test(waiting_ends),
         cmocka_unit_test(options_that_make_no_sense_are_refused),
         cmocka_unit_test(a_suspect_waits_for_go_and_a_recall_is_answered),
