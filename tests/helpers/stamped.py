@@ -13,7 +13,7 @@ from .command import PATIENCE, Running
 from .crew import lines_of
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = ("c",)
+READERS = ("c", "python")
 
 
 def tool(name: str) -> Path:
