@@ -98,6 +98,10 @@ class Keeper:
         elif not self._closing:  # else who closes sends it
             os.eventfd_write(self.wake, 1)
 
+    def nudge(self) -> None:
+        """The driver: `tend` has something new to wait for."""
+        os.eventfd_write(self.wake, 1)
+
     def clear(self) -> None:
         """The driver has seen `wake`."""
         with contextlib.suppress(BlockingIOError):

@@ -24,9 +24,13 @@ SMALL = "test:noise?size=64x64"
 WITH_WORK = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
-@pytest.fixture
-def work(start: Start, tmp_path: Path) -> Callable[..., Running]:
-    """work(url, body, ...): framewire work with `handle(frame)` of this body; `first(name)` in it is true once."""
+@pytest.fixture(params=["door", "socket"])
+def work(start: Start, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Running]:
+    """work(url, body, ...): framewire work with `handle(frame)` of this body; `first(name)` in it is true once.
+
+    Over either link: by the sender's door, or like one on another host, that finds none.
+    """
+    elsewhere = ["--door", tmp_path / "elsewhere"] if request.param == "socket" else []
 
     def begin(url: str, body: str, *arguments: object) -> Running:
         handler = tmp_path / f"handler{len(list(tmp_path.glob('handler*.py')))}.py"
@@ -40,7 +44,7 @@ def work(start: Start, tmp_path: Path) -> Callable[..., Running]:
             "        return False\n"
             f"def handle(frame):\n    {body}\n    return {{'seq': frame.seq}}\n"
         )
-        return start("work", handler, "--from", url, *arguments, env=WITH_WORK)
+        return start("work", handler, "--from", url, *elsewhere, *arguments, env=WITH_WORK)
 
     return begin
 
