@@ -135,17 +135,19 @@ class Session:
 
     def _send(self, parts: list[Any]) -> bool:
         """False: the door takes nothing now, or is lost, and hello was said anew."""
-        if self._inside.here:
-            return self._inside.send(parts)
-        self._send_outside(parts)
-        return True
+        return self._inside.send(parts) if self._inside.here else self._send_outside(parts)
 
-    def _send_outside(self, parts: list[Any]) -> None:
+    def _send_outside(self, parts: list[Any]) -> bool:
+        """False: there is no connection; once there is one again, hello is the first that is said."""
         # A socket without a high water mark takes all; zmq.Frames were copied when the answer was given.
         send = self._link.socket.send
-        for part in parts[:-1]:
-            send(part, _MORE, type(part) is bytes)
-        send(parts[-1], _LAST, type(parts[-1]) is bytes)
+        try:
+            for part in parts[:-1]:
+                send(part, _MORE, type(part) is bytes)
+            send(parts[-1], _LAST, type(parts[-1]) is bytes)
+        except zmq.Again:
+            return False
+        return True
 
     def _say_released(self) -> None:
         """The driver: what no `start` has carried."""
@@ -418,6 +420,7 @@ class Session:
 
 
 def _set_up(made: zmq.Socket[bytes]) -> None:
+    made.immediate = True  # what waits for the next connection would come before its hello, or be a hello too many
     made.sndhwm = 0  # what is said is bounded by the frames that the hub gives out
     made.rcvhwm = 0  # and what is heard by the credit that it was given
     made.rcvtimeo = BRIEFLY

@@ -296,6 +296,7 @@ def test_a_new_run_of_the_sender_is_gone_on_with_and_old_views_stay_true(tmp_pat
         with pytest.raises(framewire.Timeout):
             receiver.receive(0.05)
         assert again.released() == [[8, 0, 1]], "what is read of the former run is none of its business"
+        assert (len(again.hellos), again.knocks) == (1, 1), "a hello for each connection: another spoils the token"
         receiver.close()
 
 
