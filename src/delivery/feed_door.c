@@ -17,14 +17,17 @@ static void say_why(fw_feed *self, const char *why) {
 
 void fw_feed_leave_door(fw_feed *self) {
     fw_visit_close(&self->visit);
-    fw_visit_close(&self->old_visit);
     if (self->inside) { /* for the hub the connection is lost: it is told again who is here */
-        self->thrown_out++;
         self->hello_due = true;
         self->welcomed = false;
     }
     self->inside = false;
     self->knocked_at = 0;
+}
+
+void fw_feed_thrown_out(fw_feed *self) {
+    self->thrown_out += self->inside;
+    fw_feed_leave_door(self);
 }
 
 void fw_feed_knock(fw_feed *self, const char *name, const uint8_t *token, fw_time now) {
@@ -37,9 +40,7 @@ void fw_feed_knock(fw_feed *self, const char *name, const uint8_t *token, fw_tim
         fw_lease_ready(self);
         return;
     }
-    /* The hub takes the end of a visit for the end of the connection, unless another is in. */
-    fw_visit_close(&self->old_visit);
-    self->old_visit = self->visit;
+    fw_visit_close(&self->visit);
     self->visit = visit;
     self->knocked_at = now;
 }
@@ -74,7 +75,6 @@ static bool on_packet(fw_feed *self, const fw_packet *packet, fw_time now) {
             return false;
         if (self->knocked_at != 0) {
             self->inside = true;
-            fw_visit_close(&self->old_visit);
             fw_lease_ready(self);
         }
         return true;
@@ -104,7 +104,7 @@ void fw_feed_read_door(fw_feed *self, fw_time now) {
     bool knocking = self->knocked_at != 0;
     if (knocking)
         say_why(self, fw_cause());
-    fw_feed_leave_door(self);
+    fw_feed_thrown_out(self);
     if (knocking)
         fw_lease_ready(self);
 }

@@ -39,7 +39,7 @@ static bool post(fw_feed *self, const fw_part *parts, size_t count) {
         fw_status status = fw_visit_send(self->visit, parts, count);
         if (status == FW_OK || status == FW_FULL)
             return status == FW_OK;
-        fw_feed_leave_door(self);
+        fw_feed_thrown_out(self);
         return false;
     }
     void *zmq = self->socket->zmq;
@@ -136,12 +136,12 @@ void fw_lease_say_of(fw_feed *self, const fw_got *got, fw_kind kind) {
 
 /* ---- Coming ---- */
 
-/* Pack what this side has: frames without an answer, and slots that it reads. */
+/* Pack what this side has: frames without an answer, and slots that it reads. An observer owes no answers. */
 static void say_what_is_held(fw_feed *self, fw_header *hello, uint8_t *held, uint8_t *slots) {
     size_t used = 0, slots_used = 0, size;
     for (const fw_got *got = self->held; got != NULL; got = got->after) {
         const fw_held_frame one = { got->frame.header.epoch, got->frame.header.seq, got->started };
-        if (hello->held_count < FW_HELD_MAX && fw_held_pack(&one, held + used, 24, &size) == FW_OK) {
+        if (got->leased && hello->held_count < FW_HELD_MAX && fw_held_pack(&one, held + used, 24, &size) == FW_OK) {
             used += size;
             hello->held_count++;
         }
@@ -187,11 +187,13 @@ void fw_lease_hello(fw_feed *self) {
             hello.stream_count++;
         }
     hello.streams = (fw_span){ (const char *)streams, used };
-    /* The hub takes its account of this side from the hello: what was to be said before it is in it. */
+    /* The hub takes its account of this side from the hello: what was to be said before it is in it, and nothing may come of
+     * an earlier visit after it. */
+    fw_feed_leave_door(self);
     fw_lease_drop_words(self, false);
     self->slot_count = 0;
     say_what_is_held(self, &hello, held, slots);
-    self->inside = self->welcomed = false;
+    self->welcomed = false;
     fw_status status = fw_header_pack(&hello, receiver->header, sizeof receiver->header, &size);
     const fw_part parts[] = { { "", 0 }, { receiver->header, size } };
     if (status != FW_OK)
@@ -200,7 +202,6 @@ void fw_lease_hello(fw_feed *self) {
         self->greeted = true;
         self->hello_due = self->bye_said = self->bye_heard = self->over = false;
         self->asked = 0;
-        self->lost = 0;
     }
     free(streams);
 }
@@ -230,7 +231,8 @@ static void ask(fw_feed *self) {
 /* ---- Going ---- */
 
 void fw_lease_check_bye(fw_feed *self) {
-    if (!self->over || self->bye_said || self->held != NULL || self->words != NULL)
+    bool owes = self->held != NULL && self->held->leased;
+    if (!self->over || self->bye_said || owes || self->words != NULL)
         return;
     const fw_header header = { .kind = FW_KIND_BYE };
     release_slots(self);
@@ -238,12 +240,27 @@ void fw_lease_check_bye(fw_feed *self) {
     self->bye_said = true;
 }
 
+/* Frames that nobody has taken, with their slots. Leases end by `bye`. */
+static void drop_waiting(fw_feed *self) {
+    for (fw_got *got = self->held, *after; got != NULL; got = after) {
+        after = got->after;
+        if (got->out)
+            continue;
+        fw_lease_forget(self, got);
+        if (got->lent != NULL && got->run == self->run)
+            fw_lease_release(self, &got->filling);
+        fw_got_unready(got);
+        fw_got_free(got);
+    }
+    release_slots(self);
+}
+
 static void lease_leave(fw_feed *self) {
     const fw_header header = { .kind = FW_KIND_BYE };
     if (!self->welcomed || self->bye_heard)
         return;
     fw_lease_drop_words(self, false);
-    release_slots(self);
+    drop_waiting(self);
     if (!self->bye_said)
         (void)fw_lease_say(self, "", &header, NULL, 0);
     self->bye_said = true;
@@ -257,6 +274,7 @@ static void lease_leave(fw_feed *self) {
         nfds_t count = self->kind->poll(self, fds, &wake);
         (void)poll(fds, count, fw_poll_ms(wake));
     }
+    drop_waiting(self); /* what came meanwhile */
 }
 
 /* ---- The feed ---- */
@@ -280,8 +298,10 @@ static void read_all(fw_feed *self, fw_time now) {
 static void tend(fw_feed *self, fw_time now) {
     if (fw_peers_tend(self->socket, self->receiver->security != NULL, now, &self->reconnect_at) > 0)
         self->hello_due = !self->over || self->receiver->options.follow;
-    if (self->socket->peers == 0)
-        self->greeted = self->welcomed = self->inside = false;
+    if (self->socket->peers == 0) {
+        self->greeted = false;
+        self->welcomed = self->inside; /* the door is its connection, as long as it is open */
+    }
     if (self->knocked_at != 0 && now >= fw_after(self->knocked_at, KNOCK_WITHIN)) {
         fw_feed_leave_door(self);
         fw_lease_ready(self);
@@ -289,6 +309,7 @@ static void tend(fw_feed *self, fw_time now) {
 }
 
 static void lease_pump(fw_feed *self, fw_time now) {
+    bool observes = self->receiver->options.role == FW_OBSERVER;
     tend(self, now);
     do {
         if (self->visit != NULL)
@@ -297,8 +318,8 @@ static void lease_pump(fw_feed *self, fw_time now) {
         if (self->hello_due && self->socket->peers > 0)
             fw_lease_hello(self);
         say_words(self);
-        if (self->welcomed && (self->receiver->ready == 0 || self->receiver->looking))
-            release_slots(self);
+        if (self->welcomed && (self->receiver->ready == 0 || self->receiver->looking || observes))
+            release_slots(self); /* where no `start` is about to carry them */
         ask(self);
         fw_lease_check_bye(self);
     } while (has_news(self));
@@ -341,7 +362,7 @@ void fw_lease_forget(fw_feed *self, fw_got *got) {
     if (got->after != NULL)
         got->after->before = got->before;
     got->before = got->after = NULL;
-    got->leased = false;
+    got->listed = got->leased = false;
 }
 
 static fw_status lease_answer(fw_feed *self, fw_got *got, const fw_header *header, const fw_part *payloads,
@@ -355,12 +376,14 @@ static fw_status lease_answer(fw_feed *self, fw_got *got, const fw_header *heade
 }
 
 static void lease_let_go(fw_feed *self, fw_got *got) {
-    if (got->leased) {
+    if (got->leased)
         fw_lease_say_of(self, got, FW_KIND_RETURN);
+    if (got->listed)
         fw_lease_forget(self, got);
-    }
     if (got->lent != NULL && got->run == self->run)
         fw_lease_release(self, &got->filling);
+    if (self->receiver->options.role == FW_OBSERVER)
+        release_slots(self);
     fw_lease_check_bye(self);
 }
 

@@ -9,7 +9,7 @@
 
 static fw_got *find(const fw_feed *self, const fw_header *header) {
     for (fw_got *got = self->held; got != NULL; got = got->after)
-        if (got->frame.header.seq == header->seq && got->frame.header.epoch == header->epoch)
+        if (got->leased && got->frame.header.seq == header->seq && got->frame.header.epoch == header->epoch)
             return got;
     return NULL;
 }
@@ -63,12 +63,13 @@ static void hold(fw_feed *self, fw_got *got) {
         before = *at;
     *at = got;
     got->before = before;
-    got->leased = true;
+    got->listed = true;
+    got->leased = self->receiver->options.role == FW_WORKER;
 }
 
-/* A frame that cannot be read is answered, not left to its deadline. */
+/* A frame that cannot be read is answered by a worker, not left to its deadline. */
 static void refuse_frame(fw_feed *self, fw_got *got) {
-    static const char why[] = "the worker cannot reach the memory that the frame is in";
+    static const char why[] = "the receiver cannot reach the memory that the frame is in";
     static const uint8_t nil = 0xc0;
     const fw_header header = {
         .kind = FW_KIND_RESULT,
@@ -81,7 +82,8 @@ static void refuse_frame(fw_feed *self, fw_got *got) {
     };
     const fw_part value = { &nil, 1 };
     fw_warn("%s: frame %" PRIu64 ": %s", self->socket->bound, header.seq, why);
-    (void)fw_lease_say(self, got->frame.stream, &header, &value, 1);
+    if (self->receiver->options.role == FW_WORKER)
+        (void)fw_lease_say(self, got->frame.stream, &header, &value, 1);
     fw_lease_release(self, &got->filling);
     self->receiver->counts.bad++;
     fw_got_free(got);
@@ -112,8 +114,7 @@ static void on_frame(fw_feed *self, zmq_msg_t *messages, const fw_part *parts, c
         refuse_frame(self, got);
         return;
     }
-    if (worker)
-        hold(self, got);
+    hold(self, got);
     fw_got_ready(got, false);
 }
 
@@ -124,8 +125,9 @@ static void start_anew(fw_feed *self) {
     fw_lease_drop_words(self, true);
     while (self->held != NULL) {
         fw_got *got = self->held;
+        bool useless = got->leased && !got->out; /* an observer's is as good as ever */
         fw_lease_forget(self, got);
-        if (!got->out) {
+        if (useless) {
             fw_got_unready(got);
             fw_got_free(got);
         }
@@ -135,6 +137,7 @@ static void start_anew(fw_feed *self) {
     self->lent = NULL;
     self->slot_count = 0;
     self->thrown_out = 0;
+    self->lost = 0;
 }
 
 static void on_welcome(fw_feed *self, const fw_header *header, fw_time now) {
@@ -145,8 +148,7 @@ static void on_welcome(fw_feed *self, const fw_header *header, fw_time now) {
     char door[FW_DOOR_MAX + 1] = { 0 }; /* copies: what it came in may be closed below */
     bool here = receiver->host[0] != '\0' && header->host.size == strlen(receiver->host) &&
                 memcmp(header->host.data, receiver->host, header->host.size) == 0;
-    bool knocks =
-        here && header->door.size > 0 && header->door.size <= FW_DOOR_MAX && receiver->options.role == FW_WORKER;
+    bool knocks = here && header->door.size > 0 && header->door.size <= FW_DOOR_MAX;
     if (knocks) {
         memcpy(door, header->door.data, header->door.size);
         memcpy(token, header->token, sizeof token);

@@ -29,12 +29,17 @@ fw_header fw_lease_frame_header(const fw_frame *frame) {
     return header;
 }
 
+static void leave(fw_lease *self, fw_client *client) {
+    self->observers -= client->connected && client->role == FW_ROLE_OBSERVER;
+    fw_roster_lost(&self->roster, client);
+    fw_mailbox_clear(&client->mail);
+    client->inside = client->full = client->may_knock = false;
+}
+
 void fw_lease_lost(fw_lease *self, fw_client *client, fw_time now) {
     if (!client->connected)
         return;
-    fw_roster_lost(&self->roster, client);
-    client->inside = client->may_knock = false;
-    self->observers -= client->role == FW_ROLE_OBSERVER;
+    leave(self, client);
     if (client->worker != 0 && !client->left)
         fw_ledger_on_gone(self->ledger, now, client->worker, FW_GONE_CONNECTION);
     if (client->role == FW_ROLE_SUPERVISOR)
@@ -43,34 +48,55 @@ void fw_lease_lost(fw_lease *self, fw_client *client, fw_time now) {
 
 void fw_lease_dead(fw_lease *self, fw_client *client, fw_time now) {
     fw_ledger_worker look;
-    fw_roster_lost(&self->roster, client);
-    client->inside = client->may_knock = client->died = false;
+    leave(self, client);
+    client->died = false;
     /* One that left may have been reading still: only now do its holds end. */
     if (client->worker != 0 && fw_ledger_look(self->ledger, client->worker, &look))
         fw_ledger_on_gone(self->ledger, now, client->worker, FW_GONE_PROCESS);
 }
 
-bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, zmq_msg_t *payloads, size_t count) {
+static const char *stream_of(const fw_lease *self, fw_kind kind) {
+    return fw_kind_is_streamless(kind) ? "" : self->output.sender->options.stream;
+}
+
+/* Not in the sender's own room: there the frame's header waits for the side outputs. */
+static bool pack(fw_lease *self, const fw_header *header, size_t *size_p) {
+    if (fw_header_pack(header, self->header, sizeof self->header, size_p) == FW_OK)
+        return true;
+    fw_warn("%s: a message could not be made: %s", self->output.url, fw_cause());
+    return false;
+}
+
+bool fw_lease_post_inside(fw_lease *self, fw_client *client, const fw_header *header, const fw_part *payloads,
+                          size_t count) {
+    const char *stream = stream_of(self, header->kind);
     size_t size;
-    /* Not in the sender's own room: there the frame's header waits for the side outputs. */
-    fw_status status = fw_header_pack(header, self->header, sizeof self->header, &size);
-    if (status != FW_OK) {
+    if (!pack(self, header, &size))
+        return false;
+    fw_part parts[FW_PARTS_MAX] = { { stream, strlen(stream) }, { self->header, size } };
+    if (count > 0)
+        memcpy(parts + FW_PARTS_BEFORE_PAYLOAD, payloads, count * sizeof *payloads);
+    fw_status status = fw_door_send(self->door, client->visitor, parts, FW_PARTS_BEFORE_PAYLOAD + count);
+    if (status == FW_FULL && client->role == FW_ROLE_OBSERVER) {
+        client->full = true;
+    } else if (status == FW_FULL) { /* it must learn that it is lost, or it would wait for ever */
+        fw_info("%s takes nothing at the door, and is left to come back", client->name);
+        fw_door_hang_up(self->door, client->visitor);
+    }
+    return status == FW_OK;
+}
+
+bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, zmq_msg_t *payloads, size_t count) {
+    if (client->inside && count == 0 && header->kind != FW_KIND_WELCOME)
+        return fw_lease_post_inside(self, client, header, NULL, 0);
+    size_t size;
+    if (!pack(self, header, &size)) {
         for (size_t i = 0; i < count; i++)
             zmq_msg_close(&payloads[i]);
-        fw_warn("%s: a message could not be made: %s", self->output.url, fw_cause());
         return false;
     }
-    const char *stream = fw_kind_is_streamless(header->kind) ? "" : self->output.sender->options.stream;
-    if (client->inside && count == 0) {
-        const fw_part parts[] = { { stream, strlen(stream) }, { self->header, size } };
-        status = fw_door_send(self->door, client->visitor, parts, 2);
-        if (status == FW_FULL) { /* it must learn that it is lost, or it would wait for ever */
-            fw_info("%s takes nothing at the door, and is left to come back", client->name);
-            fw_door_hang_up(self->door, client->visitor);
-        }
-        return status == FW_OK;
-    }
-    return fw_router_send(&self->router, client->address, stream, self->header, size, payloads, count) == FW_POSTED;
+    return fw_router_send(&self->router, client->address, stream_of(self, header->kind), self->header, size, payloads,
+                          count) == FW_POSTED;
 }
 
 /* The ledger's time. It stands still while nobody listens to workers (the process is stopped, the machine sleeps, the disk
@@ -106,7 +132,7 @@ static fw_taken lease_send(fw_output *output, const fw_packed *packed, fw_frame 
         fw_sender_break(output->sender, status);
         return FW_NOT_NOW;
     }
-    fw_observe_frame(self, frame);
+    fw_observe_frame(self, frame, now);
     fw_lease_act(self, now);
     return FW_KEPT;
 }
@@ -175,6 +201,7 @@ static void sweep(fw_lease *self, fw_time now) {
             fw_roster_forget(&self->roster, client);
     }
     fw_roster_forget_asked(&self->roster, now);
+    fw_observe_rest(self);
 }
 
 bool fw_lease_read_all(fw_lease *self, fw_time now) {
@@ -212,6 +239,7 @@ static void lease_tend(fw_output *output, fw_time now) {
 }
 
 void fw_lease_tell_end(fw_lease *self, fw_client *client) {
+    fw_observe_end(client);
     fw_counts counts;
     fw_sender_count(self->output.sender, &counts);
     fw_header header = {
@@ -334,6 +362,8 @@ static fw_status open_all(fw_lease *self, const fw_url *urls, size_t count) {
     fw_status status = fw_ledger_open(&options, &self->ledger);
     if (status == FW_OK)
         status = fw_ledger_add_stream(self->ledger, sender->epoch, &self->stream);
+    if (status == FW_OK)
+        status = fw_observe_open(self);
     if (status == FW_OK && getrandom(&self->run, sizeof self->run, 0) != (ssize_t)sizeof self->run)
         status = fw_fail(FW_IO, "no random number for the run");
     if (status == FW_OK)

@@ -57,7 +57,7 @@ bool fw_lease_settle(fw_lease *self, const fw_frame *frame, const fw_header *ans
     if (status != FW_OK)
         fw_sender_break(sender, status);
     else
-        fw_observe_result(self, frame, answer, payloads);
+        fw_observe_result(self, frame, answer, parts + FW_PARTS_BEFORE_PAYLOAD, payloads);
     return status == FW_OK;
 }
 
@@ -84,11 +84,7 @@ static void do_dead(fw_lease *self, const fw_action *action) {
     static const uint8_t nil = 0xc0;
     const char *stream = self->output.sender->options.stream;
     fw_part parts[] = { { stream, strlen(stream) }, { NULL, 0 }, { &nil, 1 } };
-    zmq_msg_t value;
-    zmq_msg_init_size(&value, 1);
-    memcpy(zmq_msg_data(&value), &nil, 1);
-    bool written = fw_lease_settle(self, frame, &answer, parts, &value);
-    zmq_msg_close(&value);
+    bool written = fw_lease_settle(self, frame, &answer, parts, NULL);
     const char *folder = self->output.sender->options.dead_letter;
     if (written && folder != NULL) {
         fw_status status = fw_dead_letter_save(folder, stream, frame, why, action->attempt, worker);
@@ -102,6 +98,8 @@ static void tell_people(const fw_lease *self, const fw_action *action) {
     const fw_client *client = fw_roster_worker(&self->roster, action->worker);
     const char *name = client != NULL ? client->name : "a worker";
     uint64_t seq = action->key.seq;
+    if (client != NULL && client->role == FW_ROLE_OBSERVER)
+        return; /* it costs nobody time */
     if (action->kind == FW_ACTION_LATE)
         fw_warn("%s has not answered frame %" PRIu64 " within its deadline; the frame goes to another", name, seq);
     else if (!action->proven)

@@ -16,7 +16,7 @@ void fw_lease_open_door(fw_lease *self) {
 }
 
 bool fw_lease_new_token(fw_lease *self, fw_client *client) {
-    client->may_knock = self->door != NULL && !client->inside && client->role == FW_ROLE_WORKER && client->takes &&
+    client->may_knock = self->door != NULL && !client->inside && client->role != FW_ROLE_SUPERVISOR && client->takes &&
                         getrandom(client->token, sizeof client->token, 0) == (ssize_t)sizeof client->token;
     return client->may_knock;
 }
@@ -50,11 +50,10 @@ static void let_in(fw_lease *self, const fw_door_event *event, fw_time now) {
         return;
     }
     client->may_knock = false;
-    if (client->visitor != NULL) /* an earlier visit of the same instance */
-        fw_door_forget(self->door, client->visitor);
-    client->visitor = NULL;
     if (fw_door_let_in(self->door, event->visitor) != FW_OK)
         return;
+    if (client->visitor != NULL) /* an earlier visit of the same instance, whose death is to be seen until now */
+        fw_door_forget(self->door, client->visitor);
     client->visitor = event->visitor;
     fw_visitor_set(event->visitor, client);
     client->inside = give_memory(self, client) == FW_OK;
@@ -74,7 +73,9 @@ static void on_event(fw_lease *self, const fw_door_event *event, fw_time now) {
             fw_lease_hear_inside(self, client, event->parts, event->count, now);
         break;
     case FW_DOOR_ROOM:
-        break; /* whoever let it fill up was hung up on */
+        if (client != NULL && client->role == FW_ROLE_OBSERVER) /* a worker that let it fill up was hung up on */
+            fw_observe_room(self, client, now);
+        break;
     case FW_DOOR_LEFT:
         if (client != NULL && event->why != NULL && event->why[0] != '\0')
             fw_warn("%s was thrown out: %s", client->name, event->why);

@@ -29,8 +29,8 @@ typedef struct fw_lease {
     fw_map frames;              /* seq -> fw_frame, until its memory is let go */
     fw_pins pins;               /* payloads on their way to workers */
     fw_pins watched;            /* and to observers */
+    fw_worker mail;             /* holds what waits for observers */
     fw_letter *latest;          /* for observers that come late */
-    size_t letters;             /* bytes of slots that letters pin */
     unsigned observers;         /* connected */
     uint64_t run;               /* random: this run of the hub, in welcome */
     char host[FW_HOST_MAX + 1]; /* the machine's boot id */
@@ -49,6 +49,11 @@ typedef struct fw_lease {
 /* Send a message about the stream, or (streamless kinds) about the connection. Takes the payloads. A receiver whose pipe is
  * full, or that is not there, is lost. */
 bool fw_lease_post(fw_lease *self, fw_client *client, const fw_header *header, zmq_msg_t *payloads, size_t count);
+
+/* The same to one who is in at the door; the payloads stay the caller's. An observer whose door is full is not lost: it is
+ * `full`, until FW_DOOR_ROOM. */
+bool fw_lease_post_inside(fw_lease *self, fw_client *client, const fw_header *header, const fw_part *payloads,
+                          size_t count);
 
 /* A frame's header as it travels: the frame's own, with its texts. */
 fw_header fw_lease_frame_header(const fw_frame *frame);
@@ -81,19 +86,27 @@ fw_place fw_lease_place(const fw_lease *self, const fw_frame *frame, bool copy);
 /* Do what the ledger says is to be done. */
 void fw_lease_act(fw_lease *self, fw_time now);
 
-/* Write the result of a frame, and pass it on to observers. false: the sender is broken. */
+/* Write the result of a frame, and pass it on to observers. payloads: the messages that parts lie in after the header, or
+ * NULL. false: the sender is broken. */
 bool fw_lease_settle(fw_lease *self, const fw_frame *frame, const fw_header *answer, const fw_part *parts,
                      zmq_msg_t *payloads);
 
 /* Tell one receiver the end. */
 void fw_lease_tell_end(fw_lease *self, fw_client *client);
 
-/* A frame is captured: observers get it. */
-void fw_observe_frame(fw_lease *self, const fw_frame *frame);
-/* An observer came, or takes more: it is sent what waits. */
+fw_status fw_observe_open(fw_lease *self);
+/* A frame is captured, and in the ledger: observers get it. */
+void fw_observe_frame(fw_lease *self, const fw_frame *frame, fw_time now);
+/* An observer came; takes more; its door has room again: it is sent what waits. */
 void fw_observe_join(fw_lease *self, fw_client *client);
-void fw_observe_serve(fw_lease *self, fw_client *client);
-/* A result, to those that asked. payloads: value and arrays, which stay the caller's. */
-void fw_observe_result(fw_lease *self, const fw_frame *frame, const fw_header *answer, zmq_msg_t *payloads);
+void fw_observe_serve(fw_lease *self, fw_client *client, fw_time now);
+void fw_observe_room(fw_lease *self, fw_client *client, fw_time now);
+/* Now and then: say which of the frames that wait for observers may be moved (fw_pool_renew()). */
+void fw_observe_rest(fw_lease *self);
+/* What still waits for it is lost: the end comes next. */
+void fw_observe_end(fw_client *client);
+/* A result, to those that asked. payloads: value and arrays; messages: those that they lie in, or NULL. */
+void fw_observe_result(fw_lease *self, const fw_frame *frame, const fw_header *answer, const fw_part *payloads,
+                       zmq_msg_t *messages);
 
 #endif

@@ -1,35 +1,83 @@
-/* Observers: they see what they have time for, and never hold anybody up. */
+/* Observers: they see what they have time for, and never hold anybody up.
+ *
+ * A frame that waits for them is held in the ledger by the hub itself, the first of all observers; who is in at the door
+ * then holds what it is sent. So all that observers keep from being used again is in one account, a quarter of the memory,
+ * but for payloads that are on their way over ZeroMQ. */
 #include "delivery/lease_inside.h"
 
-#include "base/log.h"
+#include <string.h>
 
-/* May observers pin one frame more? A quarter of the memory is theirs, and one frame in any case. */
-static bool may_pin(const fw_lease *self, const fw_frame *frame) {
-    size_t held = atomic_load(&self->watched.bytes) + self->letters;
-    return held == 0 || held + frame->slot->room <= self->output.sender->options.memory / 4;
+#include "base/status.h"
+
+fw_status fw_observe_open(fw_lease *self) {
+    const fw_hello hello = { .observer = true }; /* no receiver has the instance 0 */
+    self->mail = fw_ledger_on_hello(self->ledger, 0, &hello);
+    return self->mail != 0 ? FW_OK : fw_fail(FW_NO_MEMORY, "no memory for what observers see");
 }
 
-void fw_observe_serve(fw_lease *self, fw_client *client) {
-    while (client->connected && client->credit > 0 && client->mail.count > 0) {
-        fw_letter *letter = fw_mailbox_take(&client->mail);
-        fw_header header = letter->header;
+static fw_letter *new_letter(fw_lease *self, const fw_frame *frame, fw_time now) {
+    size_t travelling = atomic_load(&self->watched.bytes);
+    fw_ledger_totals totals;
+    fw_ledger_total(self->ledger, &totals);
+    if (travelling > 0 && travelling + totals.watched + frame->slot->room > self->output.sender->options.memory / 4)
+        return NULL;
+    return fw_letter_new(self->ledger, self->mail, frame, now);
+}
+
+/* A frame that nobody but the hub holds may be moved. */
+static void mark(const fw_lease *self, const fw_letter *letter) {
+    fw_ledger_frame look;
+    fw_key key = { letter->frame->header.epoch, letter->frame->header.seq };
+    letter->frame->slot->movable =
+        fw_ledger_look_frame(self->ledger, key, &look) && look.state == FW_FRAME_SETTLED && look.holders == 1;
+}
+
+void fw_observe_rest(fw_lease *self) {
+    if (self->latest != NULL)
+        mark(self, self->latest);
+    FW_ROSTER_EACH(&self->roster, client)
+    for (unsigned i = 0; i < client->mail.count; i++)
+        mark(self, client->mail.letters[(client->mail.first + i) % FW_MAILBOX_MAX]);
+}
+
+/* To who is in: where the frame lies. */
+static bool send_place(fw_lease *self, fw_client *client, fw_header *header, const fw_frame *frame, fw_time now) {
+    if (!fw_ledger_hold(self->ledger, now, client->worker, (fw_key){ header->epoch, header->seq }))
+        return false;
+    frame->slot->movable = false;
+    header->place = fw_lease_place(self, frame, false);
+    if (fw_lease_post(self, client, header, NULL, 0))
+        return true;
+    fw_ledger_on_release(self->ledger, now, client->worker, frame->slot->index, frame->slot->gen);
+    return false;
+}
+
+static bool send_payload(fw_lease *self, fw_client *client, const fw_header *header, const fw_frame *frame) {
+    zmq_msg_t payload;
+    return fw_pin_slot(&self->watched, frame->slot, header->format.size, &payload) &&
+           fw_lease_post(self, client, header, &payload, 1);
+}
+
+void fw_observe_serve(fw_lease *self, fw_client *client, fw_time now) {
+    const fw_letter *letter;
+    while (client->connected && !client->full && client->credit > 0 &&
+           (letter = fw_mailbox_first(&client->mail)) != NULL) {
+        fw_header header = fw_lease_frame_header(letter->frame);
         header.attempt = 1;
         header.lost = client->mail.dropped;
-        zmq_msg_t payload;
-        bool sent = fw_pin_slot(&self->watched, letter->slot, header.format.size, &payload) &&
-                    fw_lease_post(self, client, &header, &payload, 1);
-        fw_letter_drop(letter);
+        bool sent = client->inside ? send_place(self, client, &header, letter->frame, now)
+                                   : send_payload(self, client, &header, letter->frame);
+        if (client->full) /* it waits, or gives way to a later one */
+            return;
+        fw_mailbox_drop_first(&client->mail);
         client->credit--;
         client->mail.dropped += !sent;
     }
 }
 
-void fw_observe_frame(fw_lease *self, const fw_frame *frame) {
+void fw_observe_frame(fw_lease *self, const fw_frame *frame, fw_time now) {
     fw_letter_drop(self->latest); /* a quarter of the memory is for what is new */
-    self->latest = NULL;
-    fw_header header = fw_lease_frame_header(frame);
-    if (may_pin(self, frame))
-        self->latest = fw_letter_new(&header, frame->slot, &self->letters);
+    self->latest = new_letter(self, frame, now);
     if (self->observers == 0)
         return;
     FW_ROSTER_EACH(&self->roster, client) {
@@ -39,7 +87,7 @@ void fw_observe_frame(fw_lease *self, const fw_frame *frame) {
             fw_mailbox_put(&client->mail, self->latest);
         else
             client->mail.dropped++;
-        fw_observe_serve(self, client);
+        fw_observe_serve(self, client, now);
     }
 }
 
@@ -49,7 +97,40 @@ void fw_observe_join(fw_lease *self, fw_client *client) {
         fw_mailbox_put(&client->mail, self->latest);
 }
 
-void fw_observe_result(fw_lease *self, const fw_frame *frame, const fw_header *answer, zmq_msg_t *payloads) {
+void fw_observe_room(fw_lease *self, fw_client *client, fw_time now) {
+    client->full = false;
+    fw_observe_serve(self, client, now);
+    if (self->said_end != 0 && !client->told_end)
+        fw_lease_tell_end(self, client);
+}
+
+void fw_observe_end(fw_client *client) {
+    client->mail.dropped += client->mail.count;
+    fw_mailbox_clear(&client->mail);
+}
+
+/* A result over ZeroMQ. messages: as it came, to be shared; NULL: it came by the door. */
+static bool send_result(fw_lease *self, fw_client *client, const fw_header *header, const fw_part *payloads,
+                        zmq_msg_t *messages, size_t count) {
+    zmq_msg_t copies[1 + FW_RESULT_ARRAYS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (messages == NULL && zmq_msg_init_size(&copies[i], payloads[i].size) == 0) {
+            if (payloads[i].size > 0)
+                memcpy(zmq_msg_data(&copies[i]), payloads[i].data, payloads[i].size);
+            continue;
+        }
+        zmq_msg_init(&copies[i]);
+        if (messages == NULL || zmq_msg_copy(&copies[i], &messages[i]) != 0) {
+            while (i-- > 0)
+                zmq_msg_close(&copies[i]);
+            return false;
+        }
+    }
+    return fw_lease_post(self, client, header, copies, count);
+}
+
+void fw_observe_result(fw_lease *self, const fw_frame *frame, const fw_header *answer, const fw_part *payloads,
+                       zmq_msg_t *messages) {
     if (self->observers == 0)
         return;
     fw_header header = fw_lease_frame_header(frame);
@@ -64,12 +145,12 @@ void fw_observe_result(fw_lease *self, const fw_frame *frame, const fw_header *a
     FW_ROSTER_EACH(&self->roster, client) {
         if (client->role != FW_ROLE_OBSERVER || !client->connected || !client->wants_results || client->left)
             continue;
-        zmq_msg_t copies[1 + FW_RESULT_ARRAYS_MAX];
-        for (size_t i = 0; i < count; i++) {
-            zmq_msg_init(&copies[i]);
-            zmq_msg_copy(&copies[i], &payloads[i]);
-        }
-        header.lost = client->mail.dropped;
-        client->mail.dropped += !fw_lease_post(self, client, &header, copies, count);
+        header.lost = client->results_lost;
+        bool sent = false;
+        if (client->inside)
+            sent = !client->full && fw_lease_post_inside(self, client, &header, payloads, count);
+        else
+            sent = send_result(self, client, &header, payloads, messages, count);
+        client->results_lost += !sent;
     }
 }

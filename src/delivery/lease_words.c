@@ -42,7 +42,7 @@ static void welcome(fw_lease *self, fw_client *client) {
     (void)fw_lease_post(self, client, &header, NULL, 0);
 }
 
-/* Tell the ledger of a worker, with the frames that it says it has. */
+/* Tell the ledger of a receiver, with the frames that it says it has. */
 static fw_worker enter(fw_lease *self, const fw_header *header, fw_time now) {
     fw_held held[FW_HELD_MAX];
     size_t count = 0;
@@ -115,11 +115,11 @@ static void on_hello(fw_lease *self, const fw_received *in, const fw_header *hea
         snprintf(client->name, sizeof client->name, "receiver %016" PRIx64, client->instance);
     if (!was_connected && client->role == FW_ROLE_OBSERVER)
         self->observers++;
-    if (client->role == FW_ROLE_WORKER && client->takes) {
+    if (client->role != FW_ROLE_SUPERVISOR && client->takes) {
         fw_worker worker = enter(self, header, now);
         fw_status status = worker != 0 ? fw_roster_name(&self->roster, client, worker) : FW_NO_MEMORY;
         if (status != FW_OK)
-            fw_sender_break(self->output.sender, fw_fail(status, "no memory for a worker"));
+            fw_sender_break(self->output.sender, fw_fail(status, "no memory for a receiver"));
         set_proof(self, client);
     }
     if (client->role == FW_ROLE_SUPERVISOR)
@@ -127,7 +127,8 @@ static void on_hello(fw_lease *self, const fw_received *in, const fw_header *hea
     if (client->role == FW_ROLE_OBSERVER) {
         client->mail.room = header->queue > 0 && header->queue <= FW_MAILBOX_MAX ? header->queue : 1;
         client->credit = 0;
-        fw_observe_join(self, client);
+        if (self->said_end == 0)
+            fw_observe_join(self, client);
     }
     welcome(self, client);
     if (self->said_end != 0)
@@ -146,7 +147,8 @@ static void on_result(fw_lease *self, fw_client *client, const fw_received *in, 
             self->refused++; /* only a hub says that a frame is dead */
             return;
         }
-        if (!fw_lease_settle(self, frame, &answer, in->parts, (zmq_msg_t *)in->messages + FW_PARTS_BEFORE_PAYLOAD))
+        zmq_msg_t *messages = in->by_door ? NULL : (zmq_msg_t *)in->messages + FW_PARTS_BEFORE_PAYLOAD;
+        if (!fw_lease_settle(self, frame, &answer, in->parts, messages))
             return;
     }
     (void)fw_ledger_on_result(self->ledger, now, client->worker, key, header->verdict == FW_ERROR);
@@ -173,6 +175,7 @@ static void post_bare(fw_lease *self, fw_client *client, fw_kind kind) {
 
 static void on_bye(fw_lease *self, fw_client *client, fw_time now) {
     client->left = true;
+    fw_mailbox_clear(&client->mail);
     if (client->worker != 0)
         fw_ledger_on_bye(self->ledger, now, client->worker);
     post_bare(self, client, FW_KIND_BYE);
@@ -218,10 +221,11 @@ static void on_stats(fw_lease *self, fw_client *client) {
         const fw_receiver_stats row = {
             .worker = { one->name, strlen(one->name) },
             .role = one->role,
-            .credit = look.credit,
+            .credit = one->role == FW_ROLE_OBSERVER ? one->credit : look.credit,
             .unfinished = look.unfinished,
             .started = look.started,
             .done = look.done,
+            .lost = one->mail.dropped,
         };
         if (fw_worker_pack(&row, workers + used, sizeof workers - used, &size) != FW_OK)
             break;
@@ -290,7 +294,7 @@ static void hear_client(fw_lease *self, fw_client *client, const fw_received *in
             client->credit += header->credit;
             if (client->credit > FW_MAILBOX_MAX)
                 client->credit = FW_MAILBOX_MAX;
-            fw_observe_serve(self, client);
+            fw_observe_serve(self, client, now);
         } else if (client->worker != 0) {
             fw_ledger_on_credit(self->ledger, now, client->worker, header->credit);
         }
@@ -360,7 +364,7 @@ void fw_lease_hear(fw_lease *self, fw_received *in, fw_time now) {
 }
 
 void fw_lease_hear_inside(fw_lease *self, fw_client *client, const fw_part *parts, size_t count, fw_time now) {
-    fw_received in = { .count = count };
+    fw_received in = { .count = count, .by_door = true };
     fw_header header;
     if (count > FW_PARTS_MAX) {
         self->refused++;

@@ -181,8 +181,8 @@ void fw_ledger_on_return(fw_ledger *self, fw_time now, fw_worker worker, fw_key 
  * them; a worker pins at most its credit and two, and what would go beyond is leased as `copy`: its reader copies it and
  * releases it before `start`. */
 
-/* An observer shall read a frame of this run, where it lies. false: it may not be (observers pin a quarter already, or it
- * is gone): drop it for them. To be ended by fw_ledger_on_release(). */
+/* An observer shall read a frame of this run, where it lies. false: it may not be (observers would pin more than a quarter
+ * and more than one frame, or its memory is let go): drop it for them. To be ended by fw_ledger_on_release(). */
 bool fw_ledger_hold(fw_ledger *self, fw_time now, fw_worker observer, fw_key key);
 
 /* A hold ends. A wrong slot, gen or holder is counted, and ignored. */

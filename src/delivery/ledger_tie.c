@@ -205,7 +205,7 @@ bool fw_ledger_hold(fw_ledger *self, fw_time now, fw_worker observer, fw_key key
         return false;
     const fw_lg_frame *it = &self->frames[frame];
     uint64_t quarter = self->options.memory / 4;
-    bool more = it->watchers == 0 && self->options.memory > 0;
+    bool more = it->watchers == 0 && self->totals.watched > 0 && self->options.memory > 0;
     if (!fw_lg_may_pin(self, frame) || (more && (it->size > quarter || self->totals.watched > quarter - it->size)))
         return false;
     uint32_t tie = fw_lg_make_tie(self, frame, worker);

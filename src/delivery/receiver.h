@@ -62,14 +62,15 @@ typedef struct fw_got {
     fw_receiver *receiver;
     fw_feed *feed;
     fw_known_stream *stream;
-    struct fw_got *next, *before, *after; /* in what waits for the caller; among those of a lease */
+    struct fw_got *next, *before, *after; /* in what waits for the caller; among those of its hub */
     zmq_msg_t payload;
     bool has_payload;
     void *copy;
     fw_lent *lent; /* it lies there: filling is to be released */
     uint64_t run;  /* of its hub */
     fw_filling filling;
-    bool leased; /* its hub waits for an answer */
+    bool listed; /* among those of its hub */
+    bool leased; /* which waits for an answer */
     bool guarded, started, go;
     bool out; /* the caller has it */
 } fw_got;
@@ -117,13 +118,12 @@ struct fw_feed {
     bool bye_said, bye_heard;
     uint32_t asked; /* observer: frames that the hub may still send */
     uint64_t lost;  /* observer: dropped at the hub, as it says */
-    fw_got *held;   /* unanswered, oldest first */
+    fw_got *held;   /* unanswered, or (observer) not let go of; oldest first */
     fw_word *words, **words_end;
     size_t slot_count; /* to be released */
     fw_filling slots[FW_FRAMES_MAX];
-    fw_visit *visit;     /* at the door */
-    fw_visit *old_visit; /* which must not end before the new one is in */
-    bool inside;         /* words go there */
+    fw_visit *visit; /* at the door */
+    bool inside;     /* words go there */
     fw_time knocked_at;
     unsigned thrown_out;
     bool door_said;
@@ -222,5 +222,7 @@ void fw_lease_hears(fw_feed *self, zmq_msg_t *messages, const fw_part *parts, si
 void fw_feed_knock(fw_feed *self, const char *name, const uint8_t *token, fw_time now);
 void fw_feed_read_door(fw_feed *self, fw_time now);
 void fw_feed_leave_door(fw_feed *self);
+/* It has ended by the hub's side. */
+void fw_feed_thrown_out(fw_feed *self);
 
 #endif

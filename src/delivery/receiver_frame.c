@@ -92,6 +92,7 @@ void fw_got_ready(fw_got *self, bool first) {
     fw_got *old = oldest(receiver, self->feed, &count);
     if (count > receiver->options.queue) {
         fw_got_unready(old);
+        old->feed->kind->let_go(old->feed, old);
         fw_got_free(old);
         receiver->counts.dropped++;
     }

@@ -18,7 +18,7 @@ typedef struct fw_client {
     fw_role role;
     char name[257];      /* "host/4242", safe to print */
     uint64_t supervisor; /* the instance that may say of its death; 0: none */
-    fw_worker worker;    /* in the ledger; 0: none (a supervisor) */
+    fw_worker worker;    /* in the ledger; 0: none (a supervisor, or it takes nothing) */
     bool connected;
     fw_address address;
     fw_wire_end connection;
@@ -26,10 +26,12 @@ typedef struct fw_client {
     bool may_knock;
     fw_visitor *visitor; /* at the door: its process is watched; NULL: not */
     bool inside;         /* all words go through the door */
+    bool full;           /* an observer's door takes no more for now */
     bool takes;          /* the stream is one that it asked for */
     bool wants_results;
-    uint32_t credit;     /* of an observer: how many more it takes */
-    fw_mailbox mail;     /* of an observer */
+    uint32_t credit; /* of an observer: how many more it takes */
+    fw_mailbox mail; /* of an observer */
+    uint64_t results_lost;
     bool told_end, left; /* left: it said bye */
     bool died;           /* its supervisor said so, and it is to be acted on */
 } fw_client;

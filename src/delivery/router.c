@@ -79,6 +79,7 @@ static bool receive_from(fw_router *self, uint32_t socket, fw_received *in) {
     uint8_t id[ID_SIZE];
     for (int size; (size = zmq_recv(zmq, id, sizeof id, ZMQ_DONTWAIT)) >= 0;) {
         in->connection = (fw_wire_end){ .socket = socket, .fd = -1 };
+        in->by_door = false;
         receive_parts(zmq, in);
         in->from.socket = socket;
         memcpy(&in->from.id, id + 1, sizeof in->from.id);

@@ -47,6 +47,7 @@ typedef struct fw_received {
     zmq_msg_t messages[FW_PARTS_MAX];
     fw_part parts[FW_PARTS_MAX];
     size_t count; /* beyond FW_PARTS_MAX: the rest was dropped */
+    bool by_door; /* parts lie in a packet, and in no messages */
 } fw_received;
 
 /* One ROUTER more, at this URL. */

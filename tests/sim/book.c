@@ -310,7 +310,7 @@ void book_tell(world *w, proc *p, const message *m) {
 bool book_watch(world *w, proc *observer, frame *f) {
     bool may = !book_forgotten(observer) && !observer->told.ended && observer->told.observer && !f->let_go &&
                book_may_pin(w, f);
-    if (may && w->options.memory > 0 && f->watchers == 0)
+    if (may && w->options.memory > 0 && f->watchers == 0 && w->watched > 0)
         may = w->watched + f->size <= w->options.memory / 4;
     if (fw_ledger_hold(w->ledger, w->now, observer->told.handle, book_key(w, f)) != may) {
         failed(w, "an observer's hold is %s", may ? "refused" : "given");

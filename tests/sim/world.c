@@ -84,6 +84,26 @@ static void go_wrong(world *w, proc *p) {
 
 /* ---- Steps ---- */
 
+/* An observer is shown a frame, where it may hold it. Where the message does not go out the hub ends the hold by itself; where
+ * it is lost with the connection a hello will, or a death. */
+static void show(world *w, proc *p, frame *f) {
+    if (!book_watch(w, p, f))
+        return;
+    bool goes_out = p->linked && p->alive && p->told.connection == p->connection;
+    if (roll(w, 8) != 0 && goes_out)
+        link_push(w, &p->down, (message){ .kind = M_LEASE, .slot = f->slot, .gen = f->gen, .hold = true });
+    else if (goes_out || roll(w, 2) != 0)
+        book_tell(w, p, &(message){ .kind = M_RELEASE, .slot = f->slot, .gen = f->gen });
+}
+
+/* It asks late: the frame may be settled by then, and its memory held by others or let go. */
+static void show_late(world *w, proc *p) {
+    uint32_t back = roll(w, 16);
+    frame *f = back < w->serial ? book_find(w, w->serial - back) : NULL;
+    if (f != NULL && p->observer && p->told.here)
+        show(w, p, f);
+}
+
 static void capture(world *w) {
     uint32_t stream = roll(w, w->stream_count);
     uint64_t size = 1 + (roll(w, 4) == 0 ? roll(w, 3) : 0);
@@ -102,9 +122,8 @@ static void capture(world *w) {
     for (uint32_t i = 0; i < w->proc_limit; i++) {
         proc *p = &w->procs[i];
         frame *f = book_find(w, w->serial);
-        if (p->used && p->observer && p->told.here && roll(w, 2) == 0 && book_watch(w, p, f) && p->linked && p->alive &&
-            p->told.connection == p->connection)
-            link_push(w, &p->down, (message){ .kind = M_LEASE, .slot = f->slot, .gen = f->gen, .hold = true });
+        if (p->used && p->observer && p->told.here && roll(w, 2) == 0)
+            show(w, p, f);
     }
 }
 
@@ -151,8 +170,10 @@ void world_step(world *w, uint64_t number) {
         } else {
             mend(w, p);
         }
-    } else if (what < 960 && !w->calm) {
+    } else if (what < 955 && !w->calm) {
         capture(w);
+    } else if (what < 960 && !w->calm && p->used) {
+        show_late(w, p);
     } else if (what < 980) {
         fw_time wakes = fw_ledger_wakes(w->ledger);
         if (wakes != FW_FOREVER && wakes > w->now && roll(w, w->calm ? 2 : 8) == 0)

@@ -751,6 +751,17 @@ static void observers_hold_a_quarter_at_most_and_make_nothing_done(void **state)
     assert_false(fw_ledger_hold(hub.ledger, hub.now, hub.workers[O], key(0)));
 }
 
+static void observers_hold_one_frame_in_any_case(void **state) {
+    (void)state;
+    open_with((fw_ledger_options){ .memory = 3 });
+    hello(O, 1, NULL);
+    capture(2);
+    expect_nothing();
+    assert_true(fw_ledger_hold(hub.ledger, hub.now, hub.workers[O], key(0)));
+    assert_false(fw_ledger_hold(hub.ledger, hub.now, hub.workers[O], key(1)));
+    assert_true(fw_ledger_hold(hub.ledger, hub.now, hub.workers[O], key(0)));
+}
+
 static void wrong_options_and_frames_are_refused(void **state) {
     (void)state;
     fw_ledger *none;
@@ -803,6 +814,7 @@ int main(void) {
         cmocka_unit_test_teardown(one_slot_is_never_pinned, shut),
         cmocka_unit_test_teardown(who_keeps_more_than_its_credit_and_two_gets_copies, shut),
         cmocka_unit_test_teardown(observers_hold_a_quarter_at_most_and_make_nothing_done, shut),
+        cmocka_unit_test_teardown(observers_hold_one_frame_in_any_case, shut),
         cmocka_unit_test_teardown(wrong_options_and_frames_are_refused, shut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
