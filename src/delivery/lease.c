@@ -201,7 +201,6 @@ static void sweep(fw_lease *self, fw_time now) {
             fw_roster_forget(&self->roster, client);
     }
     fw_roster_forget_asked(&self->roster, now);
-    fw_observe_rest(self);
 }
 
 bool fw_lease_read_all(fw_lease *self, fw_time now) {
@@ -235,6 +234,7 @@ static void lease_tend(fw_output *output, fw_time now) {
         hear_deaths(self, now);
     }
     fw_lease_act(self, now);
+    fw_observe_rest(self);
     sweep(self, now);
 }
 

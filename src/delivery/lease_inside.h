@@ -101,7 +101,7 @@ void fw_observe_frame(fw_lease *self, const fw_frame *frame, fw_time now);
 void fw_observe_join(fw_lease *self, fw_client *client);
 void fw_observe_serve(fw_lease *self, fw_client *client, fw_time now);
 void fw_observe_room(fw_lease *self, fw_client *client, fw_time now);
-/* Now and then: say which of the frames that wait for observers may be moved (fw_pool_renew()). */
+/* Say which of the frames that wait for observers may be moved (fw_pool_renew()). */
 void fw_observe_rest(fw_lease *self);
 /* What still waits for it is lost: the end comes next. */
 void fw_observe_end(fw_client *client);

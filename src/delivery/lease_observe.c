@@ -35,6 +35,8 @@ static void mark(const fw_lease *self, const fw_letter *letter) {
 void fw_observe_rest(fw_lease *self) {
     if (self->latest != NULL)
         mark(self, self->latest);
+    if (self->observers == 0)
+        return;
     FW_ROSTER_EACH(&self->roster, client)
     for (unsigned i = 0; i < client->mail.count; i++)
         mark(self, client->mail.letters[(client->mail.first + i) % FW_MAILBOX_MAX]);
