@@ -24,6 +24,33 @@ static fw_letter *new_letter(fw_lease *self, const fw_frame *frame, fw_time now)
     return fw_letter_new(self->ledger, self->mail, frame, now);
 }
 
+static bool waits_from(const fw_client *client, uint64_t seq) {
+    const fw_letter *first = fw_mailbox_first(&client->mail);
+    return first != NULL && first->frame->header.seq <= seq;
+}
+
+/* Drop the oldest frame that waits. false: none does. */
+static bool drop_oldest(fw_lease *self) {
+    uint64_t oldest = UINT64_MAX;
+    FW_ROSTER_EACH(&self->roster, client)
+    if (waits_from(client, oldest))
+        oldest = fw_mailbox_first(&client->mail)->frame->header.seq;
+    FW_ROSTER_EACH(&self->roster, client)
+    if (waits_from(client, oldest)) {
+        client->mail.dropped++;
+        fw_mailbox_drop_first(&client->mail);
+    }
+    return oldest != UINT64_MAX;
+}
+
+/* The frame shall be seen by observers: what waits gives way to it. */
+static void show(fw_lease *self, const fw_frame *frame, fw_time now) {
+    fw_letter_drop(self->latest);
+    do
+        self->latest = new_letter(self, frame, now);
+    while (self->latest == NULL && self->observers > 0 && drop_oldest(self));
+}
+
 /* A frame that nobody but the hub holds may be moved. */
 static void mark(const fw_lease *self, const fw_letter *letter) {
     fw_ledger_frame look;
@@ -78,8 +105,7 @@ void fw_observe_serve(fw_lease *self, fw_client *client, fw_time now) {
 }
 
 void fw_observe_frame(fw_lease *self, const fw_frame *frame, fw_time now) {
-    fw_letter_drop(self->latest); /* a quarter of the memory is for what is new */
-    self->latest = new_letter(self, frame, now);
+    show(self, frame, now);
     if (self->observers == 0)
         return;
     FW_ROSTER_EACH(&self->roster, client) {
