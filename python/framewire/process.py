@@ -85,6 +85,7 @@ def _serve(job: Job, board: Board) -> None:
                     _say_first(frame, error)
                 errors += 1
             board.write(since=0.0, frames=stats.frames, results=stats.results, errors=errors, bad=stats.bad.total())
+            del frame, error  # which would keep the sender's memory while this process waits
         if not stopped:
             board.write(phase=ENDED)
 
