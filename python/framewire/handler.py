@@ -59,7 +59,7 @@ def load_handler(name: str) -> Callable[[Frame], Any]:
         except Exception as error:
             raise Error(f"{name}: its instance could not be made: {where(error)}") from error
     if not callable(found):
-        raise UsageError(f"{name}: a {type(found).__name__} is no handler; a function or a class is")
+        raise UsageError(f"{name}: no handler, but of type {type(found).__name__}; a function or a class is one")
     return found  # type: ignore[no-any-return]
 
 

@@ -80,9 +80,7 @@ class Intake:
             raise Error(f"timeout is a number of seconds above 0, not {timeout!r}")
         if on_result is not None and (role != "observer" or any(url.pattern for url in parsed)):
             raise Error("on_result is for observers of leased URLs: tcp:// or ipc:// without a prefix")
-        collector = None if results is None else check_results_url(results)
-        if collector is not None and not any(url.pattern for url in parsed):
-            raise Error(f"results={results}: replies to leased frames go back to their sender; leave it out")
+        collector = None if results is None else check_results_url(results, parsed)
         curve = load(keys, server_key)
         known = identity or Identity(secrets.randbits(64) | 1)
 
@@ -299,11 +297,13 @@ def _check_url(text: str, role: str) -> Url:
     return url
 
 
-def check_results_url(text: str) -> Url:
-    """The URL that results go to. Raises Error."""
+def check_results_url(text: str, urls: Iterable[Url]) -> Url:
+    """The URL that results of these go to. Raises Error."""
     url = parse(text)
     if url.pattern == "pub":
         raise Error(f"{text}: results go to one collector; say {text.removeprefix('pub+')}")
+    if not any(source.pattern for source in urls):
+        raise Error(f"results {text}: replies to leased frames go back to their sender; leave it out")
     return url
 
 

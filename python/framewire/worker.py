@@ -52,9 +52,9 @@ def work(
         "door": os.fspath(door) if door is not None else None,
     }
     try:
-        check_urls(urls, "worker")
+        parsed = check_urls(urls, "worker")
         if results is not None:
-            check_results_url(results)
+            check_results_url(results, parsed)
     except Error as error:
         raise UsageError(str(error)) from None
     if not isinstance(processes, int) or processes < 1:

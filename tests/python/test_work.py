@@ -287,7 +287,7 @@ def test_a_sender_that_never_comes_ends_it_with_timeout(start: Start, tmp_path: 
     ("source", "arguments", "sentence"),
     [
         ("def handel(frame): pass", [], "measure.py has no handle; it has handel"),
-        ("handle = 3", [], "measure.py: a int is no handler; a function or a class is"),
+        ("handle = 3", [], "measure.py: no handler, but of type int; a function or a class is one"),
         ("import nothing_of_the_kind", [], "ModuleNotFoundError: No module named 'nothing_of_the_kind' ("),
         ("1 / 0", [], "measure.py cannot be imported: ZeroDivisionError: division by zero ("),
         ("def handle(frame:", [], "measure.py cannot be imported: SyntaxError"),
@@ -299,6 +299,7 @@ def test_a_sender_that_never_comes_ends_it_with_timeout(start: Start, tmp_path: 
         ("", ["--from", "tcp://cam:5555?bind"], "a receiver of a leased stream connects, and its sender listens"),
         ("", ["--from", "push+tcp://cam"], "push+tcp://cam: a port is missing"),
         ("", ["--results", "pub+tcp://cam:1"], "results go to one collector"),
+        ("", ["--from", "tcp://cam:5555", "--results", "tcp://cam:1"], "replies to leased frames go back to their"),
     ],
 )
 def test_what_makes_no_sense_is_one_sentence_and_exit_2(
