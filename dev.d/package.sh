@@ -39,6 +39,7 @@ verb_deb() {
     rmdir "$tree"/usr/lib/python3.*
     rm "$tree"/usr/lib/python3/dist-packages/framewire-*/{direct_url.json,RECORD,REQUESTED}
     sed -i '1s|^#!.*|#!/usr/bin/python3|' "$tree"/usr/bin/framewire-*
+    "$venv/bin/framewire-work" --man >"$tree/usr/share/man/man1/framewire-work.1"
     cp LICENSE "$tree/usr/share/doc/framewire/copyright"
     cp README.md CHANGELOG.md "$tree/usr/share/doc/framewire/"
     name=framewire_$(version)_$(dpkg --print-architecture).deb

@@ -70,7 +70,11 @@ void print_completion(void) {
     fputs("    --man) values=words words='framewire", stdout);
     for (const struct verb *const *verb = verbs; *verb; verb++)
         printf(" %s", (*verb)->name);
+    for (const struct companion *companion = companions; companion->name; companion++)
+        printf(" %s", companion->name);
     puts("' ;;\n"
+         "    *) [[ $word == -* ]] && options=$(\"framewire-$verb\" --help 2>/dev/null |\n"
+         "        grep -oE '^ +(-[a-z], )?--[a-z-]+' | grep -oE -e '--.*') ;;\n"
          "    esac\n"
          "    [[ $word == -* ]] && words=$options values=words\n"
          "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"

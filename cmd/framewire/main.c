@@ -14,7 +14,7 @@
 const struct verb *const verbs[] = { &verb_send, &verb_receive, &verb_sources, &verb_keygen, NULL };
 
 const struct companion companions[] = {
-    { "work", "HANDLER --from URL...", "run Python workers on the frames of a sender (from the Python package)" },
+    { "work", "run Python workers on the frames of a sender (from the Python package)" },
     { 0 },
 };
 
@@ -50,7 +50,7 @@ static int say_no_verb(const char *name) {
         nearest_offer(&nearest, (*verb)->name);
     for (const struct companion *companion = companions; companion->name; companion++) {
         if (strcmp(companion->name, name) == 0) {
-            say("framewire %s is part of the Python package, and no framewire-%s is on PATH: pip install framewire, "
+            say("framewire %s is part of the Python package, and no framewire-%s is on PATH: install that package, "
                 "or put the folder that it is in on PATH",
                 name, name);
             return EXIT_BROKE;
@@ -64,9 +64,8 @@ static int say_no_verb(const char *name) {
     return EXIT_USAGE;
 }
 
-static int run_program(int argc, char **argv) {
+static int run_program(char **argv) {
     char program[128];
-    (void)argc;
     if (argv[0][0] == '\0' || strchr(argv[0], '/') || strlen(argv[0]) > 100)
         return say_no_verb(argv[0]);
     snprintf(program, sizeof program, "framewire-%s", argv[0]);
@@ -79,7 +78,7 @@ static int run_program(int argc, char **argv) {
     return EXIT_BROKE;
 }
 
-static int common_option(const char *word, const char *value) {
+static int common_option(const char *word, char *value) {
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         help(stdout);
         return EXIT_DONE;
@@ -96,8 +95,10 @@ static int common_option(const char *word, const char *value) {
         print_completion();
         return EXIT_DONE;
     }
-    if (strcmp(word, "--man") == 0)
-        return print_man(value ? value : "framewire");
+    if (strcmp(word, "--man") == 0) {
+        char its_own[] = "--man";
+        return print_man(value ? value : "framewire") ? EXIT_DONE : run_program((char *[]){ value, its_own, NULL });
+    }
     struct nearest nearest = { .asked = word + strspn(word, "-") };
     for (const struct option_row *row = common_options; row->kind != OPTION_END; row++)
         nearest_offer(&nearest, row->name);
@@ -128,5 +129,5 @@ int main(int argc, char **argv) {
     for (const struct verb *const *verb = verbs; *verb; verb++)
         if (strcmp((*verb)->name, word) == 0)
             return flushed((*verb)->run(*verb, argc - 1, argv + 1));
-    return run_program(argc - 1, argv + 1);
+    return run_program(argv + 1);
 }

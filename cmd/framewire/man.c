@@ -5,7 +5,6 @@
 #include <framewire/source.h>
 #include <framewire/version.h>
 
-#include "say.h"
 #include "verb.h"
 
 /* Text as roff takes it: backslashes and hyphens escaped, no line that starts with a control character. */
@@ -157,20 +156,19 @@ static void main_page(void) {
     for (const struct verb *const *verb = verbs; *verb; verb++)
         printf(".TP\n.BR framewire\\-%s (1)\n%s\n", (*verb)->name, (*verb)->summary);
     for (const struct companion *companion = companions; companion->name; companion++)
-        printf(".TP\n.B framewire %s\n%s\n", companion->name, companion->summary);
+        printf(".TP\n.BR framewire\\-%s (1)\n%s\n", companion->name, companion->summary);
     put_options(common_options);
 }
 
-int print_man(const char *name) {
+bool print_man(const char *name) {
     if (strcmp(name, "framewire") == 0) {
         main_page();
-        return EXIT_DONE;
+        return true;
     }
     for (const struct verb *const *verb = verbs; *verb; verb++)
         if (strcmp((*verb)->name, name) == 0) {
             verb_page(*verb);
-            return EXIT_DONE;
+            return true;
         }
-    say("--man %s: no such verb here; framewire --help lists them", name);
-    return EXIT_USAGE;
+    return false;
 }

@@ -32,14 +32,14 @@ extern const struct verb *const verbs[]; /* NULL-terminated; main.c */
 
 /* Verbs that are programs of their own, framewire-NAME: the Python package brings these. */
 struct companion {
-    const char *name, *operands, *summary;
+    const char *name, *summary;
 };
 
 extern const struct companion companions[];      /* the last has no name */
 extern const struct option_row common_options[]; /* that stand before a verb */
 
-/* Print the bash completion, or the man page of a verb ("framewire": of the whole), to stdout. */
+/* Print the bash completion, or the man page of a verb ("framewire": of the whole), to stdout. false: no verb of ours. */
 void print_completion(void);
-int print_man(const char *name);
+bool print_man(const char *name);
 
 #endif

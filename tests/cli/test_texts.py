@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from helpers.command import Command
 
-PAGES = ["framewire", "send", "receive", "sources", "keygen"]
+PAGES = ["framewire", "send", "receive", "sources", "keygen", "work"]
 
 
 def options_in_help(framewire: Command, verb: str) -> set[str]:
@@ -85,7 +86,8 @@ def test_completion_works_in_bash(framewire: Command, tmp_path: Path) -> None:
 
 def test_completion_offers_every_option_of_the_help(framewire: Command, tmp_path: Path) -> None:
     for verb in PAGES[1:]:
-        assert set(complete(framewire, "framewire", verb, "--", cwd=tmp_path)) == options_in_help(framewire, verb)
+        offered = complete(framewire, "framewire", verb, "--", cwd=tmp_path, path=os.environ["PATH"])
+        assert set(offered) == options_in_help(framewire, verb)
 
 
 def test_completion_knows_verbs_that_are_programs(framewire: Command, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from ..log import printable
 from ..process import BROKE, USAGE
 from ..units import parse_time
 from ..worker import work
+from .man import page
+
+SUMMARY = "run Python workers on the frames of a sender"
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,6 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--server-key", metavar="KEY", help="CURVE: the sender's public key, or the file that it is in")
     add("--door", metavar="DIR", help="where local senders offer shared memory; push+ and pub+ have no use for it")
     add("--version", action="store_true", help="say the versions, and leave")
+    add("--man", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
@@ -79,8 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = make_parser()
     try:
         given = parser.parse_intermixed_args(arguments)
-        if given.version:
-            print(versions(), flush=True)
+        if given.version or given.man:
+            print(versions() if given.version else page(parser, SUMMARY), flush=True)
             return 0
     except OSError as error:
         complain(f"standard output: {error.strerror}")
