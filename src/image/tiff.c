@@ -1,9 +1,4 @@
-/* TIFF and BigTIFF, page by page.
- *
- * Grey of up to 8 bits is mono8 and of up to 16 mono16 (9 to 15 bits as stored, with "maxval" in meta), RGB with or without a
- * fourth sample rgb8 to rgba16, palettes, YCbCr and CMYK of 8 bits rgb8; all else, such as float32, is a plain array of
- * (H, W) or (H, W, samples). White-is-zero is turned round in mono8 and mono16. Orientation is in meta, never applied.
- */
+/* TIFF and BigTIFF, page by page; tiff_kind.h says what each becomes. Orientation is in meta, never applied. */
 #include "image/codec.h"
 
 #include <inttypes.h>
@@ -16,6 +11,7 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "image/bytes.h"
+#include "image/tiff_kind.h"
 #include "image/tiff_pages.h"
 #include "image/tiff_rows.h"
 #include "wire/format.h"
@@ -31,10 +27,10 @@ typedef struct reader {
     bool decoding;
     char complaint[160]; /* the first one */
 
-    uint32_t width, height, block_width, block_height; /* a block is a strip or a tile */
-    uint16_t samples, bits, sample_format, photometric, compression;
-    bool tiled, separate; /* separate: a plane a sample */
-    bool through_rgba;    /* libtiff converts the colours */
+    fw_tiff_tags tags;
+    uint32_t block_width, block_height; /* a block is a strip or a tile */
+    bool tiled;
+    bool through_rgba; /* libtiff converts the colours */
     fw_tiff_rows rows;
     uint8_t palette[3 * 256];
 } reader;
@@ -142,31 +138,31 @@ static uint16_t short_tag(TIFF *tiff, uint32_t tag, uint16_t otherwise) {
 static fw_status read_layout(fw_image *image) {
     reader *self = image->state;
     TIFF *tiff = self->tiff;
-    TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &self->width);
-    TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &self->height);
-    fw_status status = fw_limits_check_size(&image->limits, self->width, self->height);
+    TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &self->tags.width);
+    TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &self->tags.height);
+    fw_status status = fw_limits_check_size(&image->limits, self->tags.width, self->tags.height);
     if (status != FW_OK)
         return status;
-    self->samples = short_tag(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
-    self->bits = short_tag(tiff, TIFFTAG_BITSPERSAMPLE, 1);
-    self->sample_format = short_tag(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);
-    self->photometric = short_tag(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
-    self->compression = short_tag(tiff, TIFFTAG_COMPRESSION, COMPRESSION_NONE);
-    self->separate =
-        self->samples > 1 && short_tag(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_SEPARATE;
-    if (self->compression == COMPRESSION_OJPEG || !TIFFIsCODECConfigured(self->compression))
+    self->tags.samples = short_tag(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
+    self->tags.bits = short_tag(tiff, TIFFTAG_BITSPERSAMPLE, 1);
+    self->tags.sample_format = short_tag(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);
+    self->tags.photometric = short_tag(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    self->tags.compression = short_tag(tiff, TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+    self->tags.separate =
+        self->tags.samples > 1 && short_tag(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_SEPARATE;
+    if (self->tags.compression == COMPRESSION_OJPEG || !TIFFIsCODECConfigured(self->tags.compression))
         return fw_fail(FW_UNSUPPORTED, "a TIFF of compression %u, which is not read; LZW, Deflate, JPEG and others are",
-                       self->compression);
+                       self->tags.compression);
 
     self->tiled = TIFFIsTiled(tiff);
     if (self->tiled) {
         TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &self->block_width);
         TIFFGetField(tiff, TIFFTAG_TILELENGTH, &self->block_height);
     } else {
-        self->block_width = self->width;
+        self->block_width = self->tags.width;
         TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &self->block_height);
-        if (self->block_height > self->height)
-            self->block_height = self->height;
+        if (self->block_height > self->tags.height)
+            self->block_height = self->tags.height;
     }
     if (self->block_width == 0 || self->block_height == 0)
         return fw_fail(FW_BAD_INPUT, "damaged TIFF (its strips or tiles have no pixels)");
@@ -175,10 +171,10 @@ static fw_status read_layout(fw_image *image) {
 
 static fw_status read_palette(reader *self) {
     uint16_t *red, *green, *blue;
-    if (self->bits > 8 || !TIFFGetField(self->tiff, TIFFTAG_COLORMAP, &red, &green, &blue))
+    if (self->tags.bits > 8 || !TIFFGetField(self->tiff, TIFFTAG_COLORMAP, &red, &green, &blue))
         return fw_fail(FW_UNSUPPORTED, "a TIFF palette of %u bits, or without colours; up to 8 bits are read",
-                       self->bits);
-    size_t count = (size_t)1 << self->bits;
+                       self->tags.bits);
+    size_t count = (size_t)1 << self->tags.bits;
     unsigned shift = 0; /* 8 bits a colour is what some old writers put there */
     for (size_t i = 0; i < count; i++)
         if (red[i] > 255 || green[i] > 255 || blue[i] > 255)
@@ -192,95 +188,27 @@ static fw_status read_palette(reader *self) {
     return FW_OK;
 }
 
-static fw_dtype dtype_of(uint16_t sample_format, uint16_t bits) {
-    switch (sample_format) {
-    case SAMPLEFORMAT_UINT:
-    case SAMPLEFORMAT_VOID:
-        return bits >= 1 && bits <= 8 ? FW_U8
-               : bits <= 16           ? FW_U16
-               : bits == 32           ? FW_U32
-               : bits == 64           ? FW_U64
-                                      : FW_DTYPE_NONE;
-    case SAMPLEFORMAT_INT:
-        return bits == 8 ? FW_I8 : bits == 16 ? FW_I16 : bits == 32 ? FW_I32 : bits == 64 ? FW_I64 : FW_DTYPE_NONE;
-    case SAMPLEFORMAT_IEEEFP:
-        return bits == 16 ? FW_F16 : bits == 32 ? FW_F32 : bits == 64 ? FW_F64 : FW_DTYPE_NONE;
-    case SAMPLEFORMAT_COMPLEXIEEEFP:
-        return bits == 64 ? FW_C64 : bits == 128 ? FW_C128 : FW_DTYPE_NONE;
-    default:
-        return FW_DTYPE_NONE;
-    }
-}
-
-/* Colour spaces that libtiff turns into RGB: those that no format of ours has. */
-static bool needs_rgba(const reader *self) {
-    switch (self->photometric) {
-    case PHOTOMETRIC_YCBCR:
-        return self->compression != COMPRESSION_JPEG || self->separate; /* else its JPEG codec does */
-    case PHOTOMETRIC_SEPARATED:
-        return self->samples == 4 && self->bits == 8;
-    case PHOTOMETRIC_LOGL:
-    case PHOTOMETRIC_LOGLUV:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static fw_status choose_format(reader *self, fw_format *format) {
-    fw_dtype dtype = dtype_of(self->sample_format, self->bits);
-    *format = (fw_format){ .width = self->width, .height = self->height };
-    self->through_rgba = needs_rgba(self);
+    const fw_tiff_tags *tags = &self->tags;
+    self->through_rgba = fw_tiff_needs_rgba(tags);
     if (self->through_rgba) {
         char why[1024] = "";
         if (!TIFFRGBAImageOK(self->tiff, why))
             return fw_fail(FW_UNSUPPORTED, "a kind of TIFF that is not read (%s)", why);
-        format->pixels = FW_RGB8;
+        *format = (fw_format){ .width = tags->width, .height = tags->height, .pixels = FW_RGB8 };
         return FW_OK;
     }
-    if (dtype == FW_DTYPE_NONE)
-        return fw_fail(FW_UNSUPPORTED, "a TIFF of %u bits a sample, sample format %u; 1 to 16, 32 and 64 are read",
-                       self->bits, self->sample_format);
-
-    self->rows.bits = self->bits;
-    self->rows.sample = fw_dtype_size(dtype);
-    self->rows.number = dtype == FW_C64 || dtype == FW_C128 ? self->rows.sample / 2 : self->rows.sample;
-    bool narrow = dtype == FW_U8, deep = dtype == FW_U16;
-    switch (self->photometric) {
-    case PHOTOMETRIC_PALETTE:
-        if (self->samples == 1 && narrow) {
-            format->pixels = FW_RGB8;
-            return read_palette(self);
-        }
-        break;
-    case PHOTOMETRIC_YCBCR: /* JPEG */
+    fw_status status = fw_tiff_kind(tags, format, &self->rows);
+    if (status == FW_OK && tags->photometric == FW_TIFF_YCBCR)
         TIFFSetField(self->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
-        /* fall through */
-    case PHOTOMETRIC_RGB:
-        if (self->samples == 3 || self->samples == 4)
-            format->pixels = narrow ? self->samples == 3 ? FW_RGB8 : FW_RGBA8
-                             : deep ? self->samples == 3 ? FW_RGB16 : FW_RGBA16
-                                    : FW_PLAIN;
-        break;
-    default:
-        if (self->samples == 1 && (narrow || deep)) {
-            format->pixels = narrow ? FW_MONO8 : FW_MONO16;
-            self->rows.invert = self->photometric == PHOTOMETRIC_MINISWHITE;
-        }
-    }
-    if (format->pixels == FW_PLAIN) {
-        format->dtype = dtype;
-        format->ndim = self->samples == 1 ? 2 : 3;
-        format->shape[0] = self->height;
-        format->shape[1] = self->width;
-        format->shape[2] = self->samples == 1 ? 0 : self->samples;
-    }
-    return FW_OK;
+    if (status == FW_OK && tags->photometric == FW_TIFF_PALETTE && format->pixels == FW_RGB8)
+        status = read_palette(self);
+    return status;
 }
 
 static size_t block_row_size(const reader *self) {
-    uint64_t samples = (uint64_t)self->block_width * (self->separate ? 1 : self->samples);
-    return (size_t)((samples * self->bits + 7) / 8);
+    uint64_t samples = (uint64_t)self->block_width * (self->tags.separate ? 1 : self->tags.samples);
+    return (size_t)((samples * self->tags.bits + 7) / 8);
 }
 
 /* The block that is read at once must be what libtiff thinks it is, and no bomb. */
@@ -294,8 +222,9 @@ static fw_status check_blocks(const reader *self, const fw_format *format) {
     if (size / 4 > format->size && size > (uint64_t)64 << 20)
         return fw_fail(FW_TOO_LARGE, "has tiles of %u x %u pixels (%s), far larger than the image", self->block_width,
                        self->block_height, fw_size_say(size).text);
-    if (self->compression == COMPRESSION_NONE && format->size / 32 > self->file.size) /* a bit may become 3 bytes */
-        return fw_too_few(self->file.size, self->width, self->height);
+    if (self->tags.compression == COMPRESSION_NONE &&
+        format->size / 32 > self->file.size) /* a bit may become 3 bytes */
+        return fw_too_few(self->file.size, self->tags.width, self->tags.height);
     return FW_OK;
 }
 
@@ -322,8 +251,8 @@ static fw_status note_facts(reader *self, fw_meta *meta) {
     if (status == FW_OK && TIFFGetField(self->tiff, TIFFTAG_ORIENTATION, &orientation) && orientation >= 1 &&
         orientation <= 8)
         status = fw_meta_int(meta, "orientation", orientation);
-    if (status == FW_OK && !self->through_rgba && self->bits > 8 && self->bits < 16)
-        status = fw_meta_int(meta, "maxval", (1 << self->bits) - 1);
+    if (status == FW_OK && !self->through_rgba && self->tags.bits > 8 && self->tags.bits < 16)
+        status = fw_meta_int(meta, "maxval", (1 << self->tags.bits) - 1);
     return status;
 }
 
@@ -370,24 +299,25 @@ static fw_status read_block(reader *self, uint32_t x, uint32_t y, uint16_t plane
 /* The rows of a block that is in memory, each to its place in the frame. row: room for one. */
 static void store_block(const reader *self, const fw_format *format, const uint8_t *block, uint8_t *row, uint32_t x,
                         uint32_t y, uint16_t plane, uint8_t *out) {
-    uint32_t columns = self->width - x < self->block_width ? self->width - x : self->block_width;
-    uint32_t lines = self->height - y < self->block_height ? self->height - y : self->block_height;
-    size_t stride = format->size / self->height, pixel = stride / self->width, in_stride = block_row_size(self);
+    uint32_t columns = self->tags.width - x < self->block_width ? self->tags.width - x : self->block_width;
+    uint32_t lines = self->tags.height - y < self->block_height ? self->tags.height - y : self->block_height;
+    size_t stride = format->size / self->tags.height, pixel = stride / self->tags.width,
+           in_stride = block_row_size(self);
     for (uint32_t line = 0; line < lines; line++) {
         uint8_t *to = out + (y + line) * stride + x * pixel;
-        if (self->separate) {
+        if (self->tags.separate) {
             fw_tiff_unpack(&self->rows, row, block + line * in_stride, columns);
             fw_tiff_scatter(to + plane * self->rows.sample, row, columns, self->rows.sample, pixel);
         } else {
-            fw_tiff_unpack(&self->rows, to, block + line * in_stride, (size_t)columns * self->samples);
+            fw_tiff_unpack(&self->rows, to, block + line * in_stride, (size_t)columns * self->tags.samples);
         }
     }
 }
 
 static fw_status decode_blocks(reader *self, const fw_format *format, uint8_t *out) {
-    size_t row_size = block_row_size(self), stride = format->size / self->height;
-    bool straight =
-        !self->tiled && !self->separate && row_size == stride && self->bits % 8 == 0; /* rows as the frame has them */
+    size_t row_size = block_row_size(self), stride = format->size / self->tags.height;
+    bool straight = !self->tiled && !self->tags.separate && row_size == stride &&
+                    self->tags.bits % 8 == 0; /* rows as the frame has them */
     uint8_t *block = NULL, *row = NULL;
     if (!straight) {
         block = malloc(row_size * self->block_height);
@@ -396,18 +326,18 @@ static fw_status decode_blocks(reader *self, const fw_format *format, uint8_t *o
     fw_status status =
         straight || (block && row) ? FW_OK : fw_fail(FW_NO_MEMORY, "no memory for a strip or tile of the TIFF");
 
-    for (uint16_t plane = 0; plane < (self->separate ? self->samples : 1) && status == FW_OK; plane++)
-        for (uint64_t y = 0; y < self->height && status == FW_OK; y += self->block_height)
-            for (uint64_t x = 0; x < self->width && status == FW_OK; x += self->block_width) {
+    for (uint16_t plane = 0; plane < (self->tags.separate ? self->tags.samples : 1) && status == FW_OK; plane++)
+        for (uint64_t y = 0; y < self->tags.height && status == FW_OK; y += self->block_height)
+            for (uint64_t x = 0; x < self->tags.width && status == FW_OK; x += self->block_width) {
                 uint32_t lines = self->block_height;
-                if (!self->tiled && self->height - y < lines)
-                    lines = (uint32_t)(self->height - y);
+                if (!self->tiled && self->tags.height - y < lines)
+                    lines = (uint32_t)(self->tags.height - y);
                 uint8_t *to = straight ? out + y * stride : block;
                 status = read_block(self, (uint32_t)x, (uint32_t)y, plane, to, row_size * lines);
                 if (status != FW_OK)
                     break;
                 if (straight)
-                    fw_tiff_unpack(&self->rows, to, to, (size_t)lines * self->width * self->samples);
+                    fw_tiff_unpack(&self->rows, to, to, (size_t)lines * self->tags.width * self->tags.samples);
                 else
                     store_block(self, format, block, row, (uint32_t)x, (uint32_t)y, plane, out);
             }
@@ -423,18 +353,18 @@ static fw_status decode_through_rgba(reader *self, uint8_t *out) {
     if (!TIFFRGBAImageBegin(&rgba, self->tiff, 1, why))
         return fw_fail(FW_BAD_INPUT, "damaged TIFF (%s)", *why ? why : self->complaint);
     rgba.req_orientation = rgba.orientation;
-    uint32_t band = self->block_height < self->height ? self->block_height : self->height;
-    uint32_t *pixels = reallocarray(NULL, (size_t)self->width * band, sizeof *pixels);
+    uint32_t band = self->block_height < self->tags.height ? self->block_height : self->tags.height;
+    uint32_t *pixels = reallocarray(NULL, (size_t)self->tags.width * band, sizeof *pixels);
     fw_status status = pixels ? FW_OK : fw_fail(FW_NO_MEMORY, "no memory for %u rows of the TIFF", band);
 
-    for (uint64_t y = 0; y < self->height && status == FW_OK; y += band) {
-        uint32_t lines = self->height - y < band ? (uint32_t)(self->height - y) : band;
+    for (uint64_t y = 0; y < self->tags.height && status == FW_OK; y += band) {
+        uint32_t lines = self->tags.height - y < band ? (uint32_t)(self->tags.height - y) : band;
         rgba.row_offset = (int)y;
-        if (!TIFFRGBAImageGet(&rgba, pixels, self->width, lines) || self->complained) {
+        if (!TIFFRGBAImageGet(&rgba, pixels, self->tags.width, lines) || self->complained) {
             status = fail_as_libtiff_says(self);
             break;
         }
-        for (size_t i = 0; i < (size_t)self->width * lines; i++, out += 3) {
+        for (size_t i = 0; i < (size_t)self->tags.width * lines; i++, out += 3) {
             out[0] = (uint8_t)TIFFGetR(pixels[i]);
             out[1] = (uint8_t)TIFFGetG(pixels[i]);
             out[2] = (uint8_t)TIFFGetB(pixels[i]);
