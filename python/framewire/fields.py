@@ -18,7 +18,26 @@ UINT64_MAX = (1 << 64) - 1
 Fields = dict[str, Any]
 _T = TypeVar("_T")
 
+_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _CONTROLS = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+
+
+def refuse_ext(code: int, data: bytes) -> Any:
+    """For msgpack: no extension types."""
+    raise ValueError(f"extension type {code}")
+
+
+def is_sound(values: Iterable[Any], depth: int) -> bool:
+    """No value beyond the plain types (a timestamp is one), no container nested deeper than depth."""
+    for value in values:
+        kind = type(value)
+        if kind in _SCALARS:
+            continue
+        if not depth or (kind is not list and kind is not dict):
+            return False
+        if not is_sound(value if kind is list else value.values(), depth - 1):
+            return False
+    return True
 
 
 def is_name(text: str) -> bool:
@@ -88,6 +107,17 @@ def pairs(fields: Fields, key: str) -> dict[Any, Any]:
     if type(value) is not dict:
         raise wrong(fields, key, "a map")
     return value
+
+
+def shape_of(fields: Fields) -> tuple[int, ...]:
+    shape = fields.get("shape")
+    if type(shape) is list:
+        for extent in shape:
+            if type(extent) is not int or extent < 0:
+                break
+        else:
+            return tuple(shape)
+    raise wrong(fields, "shape", "a list of integers from 0")
 
 
 def elements(fields: Fields, key: str, most: int, read: Callable[[Any], _T], required: bool = False) -> tuple[_T, ...]:

@@ -19,14 +19,16 @@ from .fields import (
     elements,
     flag,
     is_name,
+    is_sound,
     pairs,
+    refuse_ext,
+    shape_of,
     sint,
     streams,
     text,
     uint,
     uint_within,
     word,
-    wrong,
 )
 from .geometry import array_size, frame_size
 from .leased import Body, Credit, Died, Hello, Place, Slot, Stats, Welcome, flat, read_slots
@@ -49,7 +51,6 @@ _PLAIN_KEYS = frozenset(
 )
 _FRAME_KEYS = _PLAIN_KEYS | {"attempt", "guarded", "lost", *Place._fields}
 _NOTHING: Any = object()
-_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 
 
 class Array(NamedTuple):
@@ -132,12 +133,12 @@ class Header:
         if len(data) > HEADER_MAX:
             raise BadMessage("header_size", f"header: {len(data)} bytes, at most {HEADER_MAX}")
         try:
-            fields = msgpack.unpackb(data, ext_hook=_refuse_ext)
+            fields = msgpack.unpackb(data, ext_hook=refuse_ext)
         except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as fault:
             raise BadMessage("msgpack", f"header: not one whole msgpack map as the format asks for ({fault})") from None
         if type(fields) is dict and (header := _read_plain_frame(fields)):
             return header
-        if type(fields) is not dict or not _is_sound(fields.values(), NESTING_MAX - 1):
+        if type(fields) is not dict or not is_sound(fields.values(), NESTING_MAX - 1):
             raise BadMessage("msgpack", "header: not one whole msgpack map as the format asks for")
         version = uint(fields, "v")
         if version != VERSION:
@@ -237,34 +238,6 @@ def _add_end(header: Header, fields: Fields) -> None:
         fields["lost"] = header.lost
 
 
-def _refuse_ext(code: int, data: bytes) -> Any:
-    raise ValueError(f"extension type {code}")
-
-
-def _is_sound(values: Iterable[Any], depth: int) -> bool:
-    """No value beyond the plain types (a timestamp is one), no container nested deeper than depth."""
-    for value in values:
-        kind = type(value)
-        if kind in _SCALARS:
-            continue
-        if not depth or (kind is not list and kind is not dict):
-            return False
-        if not _is_sound(value if kind is list else value.values(), depth - 1):
-            return False
-    return True
-
-
-def _shape(fields: Fields) -> tuple[int, ...]:
-    shape = fields.get("shape")
-    if type(shape) is list:
-        for extent in shape:
-            if type(extent) is not int or extent < 0:
-                break
-        else:
-            return tuple(shape)
-    raise wrong(fields, "shape", "a list of integers from 0")
-
-
 def _read_plain_frame(fields: Fields) -> Header | None:
     """A frame's header where all is as it mostly is; None: look closely.
 
@@ -293,7 +266,7 @@ def _read_plain_frame(fields: Fields) -> Header | None:
     meta = get("meta", _NOTHING)
     if meta is _NOTHING:
         meta = {}
-    elif type(meta) is not dict or not _is_sound(meta.values(), NESTING_MAX - 2):
+    elif type(meta) is not dict or not is_sound(meta.values(), NESTING_MAX - 2):
         return None
     shape = tuple(extents)
     header = Header("frame", epoch, seq, shape, dtype, format, encoding, item, time, monotonic, meta)
@@ -308,7 +281,7 @@ def _read_plain_frame(fields: Fields) -> Header | None:
 
 def _read_frame(fields: Fields, kind: str) -> Header:
     header = _read_common(fields, kind)
-    shape, dtype = _shape(fields), text(fields, "dtype")
+    shape, dtype = shape_of(fields), text(fields, "dtype")
     header.format = text(fields, "format", "", FORMAT_NAME_MAX)
     header.encoding = text(fields, "encoding", "raw")
     _read_lease(header, fields)
@@ -349,7 +322,7 @@ def _read_result(fields: Fields, kind: str) -> Header:
     shaped = "shape" in fields or "dtype" in fields
     if shaped:
         header.shape, header.dtype, header.format, header.encoding = (
-            _shape(fields), text(fields, "dtype"), format, encoding,
+            shape_of(fields), text(fields, "dtype"), format, encoding,
         )  # fmt: skip
     arrays = elements(fields, "arrays", ARRAYS_MAX, _read_array)
     if len({name for name, _, _ in arrays}) < len(arrays):
@@ -366,7 +339,7 @@ def _read_array(array: Any) -> tuple[str, str, tuple[int, ...]]:
     name = text(array, "name")
     if not is_name(name):
         raise BadMessage("field", "header: an array's name is 1 to 128 bytes of UTF-8 without control characters")
-    return name, text(array, "dtype"), _shape(array)
+    return name, text(array, "dtype"), shape_of(array)
 
 
 def _read_end(fields: Fields, kind: str) -> Header:
