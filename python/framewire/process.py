@@ -85,28 +85,31 @@ def _serve(job: Job, board: Board) -> None:
                     _say_first(frame, error)
                 errors += 1
             board.write(since=0.0, frames=stats.frames, results=stats.results, errors=errors, bad=stats.bad.total())
+            if isinstance(error, SystemExit):
+                raise error
             del frame, error  # which would keep the sender's memory while this process waits
         if not stopped:
             board.write(phase=ENDED)
 
 
-def _say_first(frame: Frame, error: Exception) -> None:
+def _say_first(frame: Frame, error: BaseException) -> None:
     """Results may go nowhere, or nobody looks at them: the first error of a process is said by the process itself."""
     which = f"{frame.item} " if frame.item else ""
     log.say(f"{which}(frame {frame.seq} of {frame.stream}): {where(error)}; later errors are only counted", always=True)
 
 
-def answer(handler: Callable[[Frame], Any], frame: Frame) -> Exception | None:
+def answer(handler: Callable[[Frame], Any], frame: Frame) -> BaseException | None:
     """Answer a frame with what its handler gives; with status `error` if it raises, or gives what has no form.
 
-    Returns what went wrong.
+    Returns what went wrong. A handler that wants to exit has its frame answered, too: given back, it would end one
+    process after the other.
     """
     try:
         value, arrays = _split(handler(frame))
         if frame.open and not frame.kept:
             frame.reply(value, **arrays)
         return None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frame.fail(describe(error))
         return error
 

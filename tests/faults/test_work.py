@@ -86,6 +86,20 @@ def test_poison_is_dead_and_the_rest_is_done(send: Send, work: Callable[..., Run
     assert "SIGKILL" in worker.stderr
 
 
+def test_a_handler_that_exits_answers_its_frame(send: Send, work: Callable[..., Running]) -> None:
+    sending = send(f"{SMALL}&count=100")
+    worker = work(sending.url, "if frame.seq in (7, 8): raise SystemExit('no licence')", "--processes", 2)
+    sending.wait()
+    assert worker.wait() == 0, worker.stderr
+    account = sending.account(100)
+    assert account["errors"] == 2
+    assert {line["seq"]: line["error"] for line in sending.lines if line["status"] == "error"} == {
+        7: "SystemExit: no licence",
+        8: "SystemExit: no licence",
+    }
+    assert "restarting" in worker.stderr
+
+
 def test_an_end_that_no_process_lives_to_see_ends_the_work(send: Send, work: Callable[..., Running]) -> None:
     sending = send(f"{SMALL}&count=1", "--attempts", 1)
     worker = work(sending.url, "os.kill(os.getpid(), signal.SIGKILL)")
