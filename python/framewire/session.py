@@ -33,7 +33,6 @@ from .url import Url
 _PARTS_MAX = 4 + ARRAYS_MAX
 _LAST = int(zmq.NOBLOCK)  # plain numbers: an operation on flags takes longer than a send
 _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
-_HELLO_AFTER = 0.05  # seconds: where a sender has died, its socket ends a moment after its door
 _UNANSWERED = 2.0  # seconds without a welcome, until it is said
 _BYE_WITHIN = 1.0
 _LINGER = 2.0  # seconds that a close gives to results that could not leave yet
@@ -59,8 +58,7 @@ class Session:
         self._outbox: deque[Word] = deque()
         self._handshakes = 0
         self._greeted: float | None = None  # since when an answer to hello is awaited
-        self._hello_at: float | None = None  # due without a handshake, since the door was lost
-        self._inside = Inside(options.door, self._on_settled, self._on_thrown_out)
+        self._inside = Inside(options.door, self._on_settled, self._say_hello)
         self._door_said = False
         self._copies_said = False
         self.ended = False  # every stream that is taken has
@@ -165,7 +163,6 @@ class Session:
 
     def _say_hello(self) -> None:
         self._greeted = time.monotonic()
-        self._hello_at = None
         options = self._options
         hello = Hello(
             options.identity.instance,
@@ -287,11 +284,6 @@ class Session:
         self.on_welcome()
         self.flush()
 
-    def _on_thrown_out(self) -> None:
-        self.up = False
-        self._hello_at = time.monotonic() + _HELLO_AFTER
-        self._keeper.nudge()
-
     def _on_end(self, header: Header) -> None:
         self.on_lost(header.lost)
         self._set_ended(header.streams)
@@ -320,16 +312,11 @@ class Session:
             self.sockets[:2] = link.socket, link.monitor
         if not link.peers:
             self.up = self._inside.here
-            self._greeted = self._hello_at = None
+            self._greeted = None
         if link.handshakes != self._handshakes:
             self._handshakes = link.handshakes
             if link.peers:
                 self._say_hello()
-        if self._hello_at is not None:
-            if now >= self._hello_at:
-                self._say_hello()
-            else:
-                then = min(then, self._hello_at)
         if self._greeted is not None and now - self._greeted >= _UNANSWERED:
             self._greeted = None
             self._link.say(f"{self.address} does not answer; is it a Framewire sender's?")
