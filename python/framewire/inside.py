@@ -44,6 +44,7 @@ class Inside:
         self._thrown_out = 0
         self._region: Region | None = None
         self._used = False
+        self._full = False
         self._poll = select.epoll()
         self._poll.register(self.releases, select.EPOLLIN)
 
@@ -77,6 +78,7 @@ class Inside:
             return
         self._close_former()
         self._former, self._visit = self._visit, visit
+        self._full = False
         self._poll.register(visit, select.EPOLLIN)
         self._knocked = now
 
@@ -175,14 +177,10 @@ class Inside:
         except Error as error:
             self._over(error)
             return False
-        if not sent:
-            self._poll.modify(self._visit, select.EPOLLIN | select.EPOLLOUT)
+        if sent is self._full:  # then wait for room, or no more
+            self._full = not sent
+            self._poll.modify(self._visit, select.EPOLLIN | (select.EPOLLOUT if self._full else 0))
         return sent
-
-    def all_sent(self) -> None:
-        """What had to wait for room has left."""
-        if self._visit is not None:
-            self._poll.modify(self._visit, select.EPOLLIN)
 
     # Frames
 

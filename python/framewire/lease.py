@@ -18,7 +18,8 @@ from .frame import Frame
 from .header import ERROR_MAX, VERSION, Array, Header
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say
-from .session import Key, Session
+from .outbox import Key
+from .session import Session
 from .transport import FOREVER, Options
 from .url import Url
 from .values import pack_result
@@ -274,7 +275,7 @@ class LeasedWorker(Session):
             fields["arrays"] = [{"name": a.name, "shape": a.shape, "dtype": a.dtype} for a in arrays]
         # Copied here, since they may leave later: arrays are the caller's again afterwards.
         copies = [zmq.Frame(_buffer(part), copy=True) for part in parts]
-        self._outbox.append((key, [stream.encode(), msgpack.packb(fields), value, *copies]))
+        self._outbox.append([stream.encode(), msgpack.packb(fields), value, *copies], key)
         self._options.stats.results += 1
         self._options.stats.errors += status == "error"
         self._keeper.send(self)

@@ -11,8 +11,9 @@ from .fields import UINT32_MAX
 from .frame import Frame
 from .header import Header
 from .leased import Credit, Hello
+from .outbox import Key
 from .result import Result
-from .session import Key, Session
+from .session import Session
 from .transport import Options
 from .url import Url
 

@@ -12,7 +12,6 @@ import os
 import socket
 import threading
 import time
-from collections import deque
 from typing import Any
 
 import msgpack
@@ -27,19 +26,15 @@ from .leased import Body, Hello, Welcome, flat
 from .link import Link
 from .log import say
 from .message import check_message, frame_of
+from .outbox import Key, Outbox
 from .transport import BRIEFLY, FOREVER, Options, receive
 from .url import Url
 
 _PARTS_MAX = 4 + ARRAYS_MAX
-_LAST = int(zmq.NOBLOCK)  # plain numbers: an operation on flags takes longer than a send
-_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+_NOW = int(zmq.NOBLOCK)  # a plain number: an operation on flags takes longer than a receive
 _UNANSWERED = 2.0  # seconds without a welcome, until it is said
 _BYE_WITHIN = 1.0
 _LINGER = 2.0  # seconds that a close gives to results that could not leave yet
-
-Key = tuple[int, int]  # epoch, seq
-#: What waits to be sent: the frame that it answers (None: it does not outlive its connection), and its parts.
-Word = tuple[Key | None, list[Any]]
 
 
 class Session:
@@ -55,7 +50,6 @@ class Session:
         self._worker = f"{socket.gethostname()}/{os.getpid()}"
         self._pid = os.getpid()
         self._state = threading.Lock()  # guards what both the driver and others change
-        self._outbox: deque[Word] = deque()
         self._handshakes = 0
         self._greeted: float | None = None  # since when an answer to hello is awaited
         self._inside = Inside(options.door, self._on_settled, self._say_hello)
@@ -68,6 +62,7 @@ class Session:
         self._link = Link(
             options.context, zmq.DEALER, url, keys=options.keys, setup=_set_up, follow=options.follow, quiet=quiet
         )
+        self._outbox = Outbox(self._link, self._inside)
         self.sockets: list[Any] = [self._link.socket, self._link.monitor, self._inside.fileno()]
         self._keeper.add(self)
 
@@ -115,42 +110,20 @@ class Session:
             return
         fields: Fields = {"v": VERSION, "kind": kind}
         fields |= body.fields() if body is not None else {"epoch": key[0], "seq": key[1]}
-        self._outbox.append((key if lasting else None, [stream.encode(), msgpack.packb(fields)]))
+        self._outbox.append([stream.encode(), msgpack.packb(fields)], key if lasting else None)
         self._keeper.send(self)
 
     def flush(self) -> None:
         """The driver: send what waits, if the hub knows us."""
-        outbox = self._outbox
-        while outbox and self.up:
-            key, parts = outbox[0]
-            if not self._send(parts):
-                return
-            outbox.popleft()
-            if key is not None:
-                self.on_sent(key)
+        if self.up and self._outbox:
+            self._outbox.flush(self.on_sent)
         if self.ended:
             self._leave_when_done()
-
-    def _send(self, parts: list[Any]) -> bool:
-        """False: the door takes nothing now, or is lost, and hello was said anew."""
-        return self._inside.send(parts) if self._inside.here else self._send_outside(parts)
-
-    def _send_outside(self, parts: list[Any]) -> bool:
-        """False: there is no connection; once there is one again, hello is the first that is said."""
-        # A socket without a high water mark takes all; zmq.Frames were copied when the answer was given.
-        send = self._link.socket.send
-        try:
-            for part in parts[:-1]:
-                send(part, _MORE, type(part) is bytes)
-            send(parts[-1], _LAST, type(parts[-1]) is bytes)
-        except zmq.Again:
-            return False
-        return True
 
     def _say_released(self) -> None:
         """The driver: what no `start` has carried."""
         if slots := self._inside.released():
-            self._outbox.append((None, release_word(slots)))
+            self._outbox.append(release_word(slots))
             self.flush()
 
     def _start(self, stream: str, key: Key) -> None:
@@ -158,7 +131,7 @@ class Session:
         fields: Fields = {"v": VERSION, "kind": "start", "epoch": key[0], "seq": key[1]}
         if self._inside.releases.waiting and self._keeper.mine:
             fields["releases"] = flat(self._inside.released())
-        self._outbox.append((None, [stream.encode(), msgpack.packb(fields)]))
+        self._outbox.append([stream.encode(), msgpack.packb(fields)])
         self._keeper.send(self)
 
     def _say_hello(self) -> None:
@@ -175,13 +148,10 @@ class Session:
         )
         if not self._inside.here:  # else the door is the connection, and this only renews our address
             self.up = False
-            for _ in range(len(self._outbox)):  # all else is said by hello: only answers to frames are still news
-                key, parts = self._outbox.popleft()
-                if key is not None:
-                    self._outbox.append((key, parts))
+            self._outbox.keep_answers()  # all else is said by hello
         hello.reads = self._inside.reads()
         self.on_hello(hello)
-        self._send_outside([b"", Header("hello", body=hello).pack()])
+        self._outbox.send_outside([b"", Header("hello", body=hello).pack()])
 
     # Receiving
 
@@ -201,7 +171,7 @@ class Session:
                 return True
             wait = False
         try:
-            parts = receive(self._link.socket, 0 if wait else _LAST, _PARTS_MAX)
+            parts = receive(self._link.socket, 0 if wait else _NOW, _PARTS_MAX)
         except zmq.Again:
             if self._inside.used:
                 self._say_released()
@@ -299,7 +269,7 @@ class Session:
     def _leave_when_done(self) -> None:
         """The driver: after the end, once nothing more is to be said, say bye: the hub waits for it."""
         if self.ended and self.up and not self._left and not self._outbox and not self.is_busy():
-            self._left = self._send([b"", Header("bye").pack()])
+            self._left = self._outbox.send([b"", Header("bye").pack()])
 
     # Looking after the connection
 
@@ -346,7 +316,7 @@ class Session:
         deadline = now + (_BYE_WITHIN if self.up else _LINGER)
         while now < deadline and not self._bye:
             if self.up and not self._left:
-                self._left = self._send([b"", Header("bye").pack()])
+                self._left = self._outbox.send([b"", Header("bye").pack()])
             if not self.up and (self._left or not self._answers_wait()):
                 break
             zmq.zmq_poll([(thing, zmq.POLLIN) for thing in self.sockets], int((deadline - now) * 1000) + 1)
@@ -358,7 +328,7 @@ class Session:
             say(f"results are lost: the sender at {link.address} is gone")
 
     def _answers_wait(self) -> bool:
-        return self._role == "worker" and any(key is not None for key, _ in self._outbox)
+        return self._role == "worker" and self._outbox.has_answers
 
     # What subclasses do
 

@@ -41,6 +41,7 @@ class LocalHub(Hub):
         self.answers = ACCEPTED  # or REFUSED; -1: it says nothing
         self.region = region
         self.knocks = 0
+        self.deaf = False  # what is said to it at the door waits there
         self.line: socket.socket | None = None  # to who is in
         self._visitors: list[socket.socket] = []
         self._fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -71,7 +72,7 @@ class LocalHub(Hub):
             self._visitors.append(visitor)
         except BlockingIOError:
             pass
-        for visitor in list(self._visitors):
+        for visitor in [] if self.deaf else list(self._visitors):
             self._hear_visitor(visitor)
 
     def _hear_visitor(self, visitor: socket.socket) -> None:

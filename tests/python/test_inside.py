@@ -130,6 +130,27 @@ def test_arrays_go_back_through_the_door(hub: LocalHub, receive: Open) -> None:
     assert arrays == [picture(0).tobytes(), large.tobytes()]
 
 
+def test_a_door_that_is_full_is_waited_for_without_work(hub: LocalHub, receive: Open) -> None:
+    receiver = receive(credit=20)
+    threading.Thread(target=lambda: [hub.lend(seq, seq) for seq in range(20)]).start()
+    frames = [receiver.receive(10) for _ in range(20)]
+    hub.takes(*[("start", seq) for seq in range(20)])
+    hub.deaf = True
+    for frame in frames:
+        frame.reply(b"." * 100_000)
+    assert len(receiver._transports[0]._outbox) > 10  # type: ignore[attr-defined]
+    before = time.process_time()
+    time.sleep(0.5)
+    assert time.process_time() - before < 0.3
+    hub.deaf = False
+    for seq in range(20):
+        message, value, _ = hub.result()
+        assert (message["seq"], len(value)) == (seq, 100_000)
+    before = time.process_time()
+    time.sleep(0.5)
+    assert time.process_time() - before < 0.3, "nothing is waited for any more"
+
+
 def test_asyncio_reads_in_place_and_tasks_may_finish_in_any_order(hub: LocalHub, tmp_path: Path) -> None:
     async def work() -> list[str]:
         async with aio.Receiver(hub.url, door=tmp_path, credit=4) as receiver:
