@@ -1,6 +1,7 @@
-/* One thread of bare libjpeg-turbo: bare_jpeg COUNT FILE... decodes COUNT files, in turn, each read anew, into one warm
- * buffer. Prints one line of JSON: frames a second, and CPU seconds a frame.
+/* Threads of bare libjpeg-turbo: bare_jpeg THREADS COUNT FILE... decodes COUNT files in each thread, in turn, each read anew,
+ * into one warm buffer a thread. Prints one line of JSON: frames a second, and CPU seconds a frame.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -60,27 +61,51 @@ static double seconds(clockid_t clock) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-int main(int argc, char **argv) {
-    if (argc < 3) {
-        fprintf(stderr, "usage: bare_jpeg COUNT FILE...\n");
-        return 2;
-    }
-    unsigned long count = strtoul(argv[1], NULL, 10), files = (unsigned long)argc - 2;
+typedef struct job {
+    unsigned long first, count, files;
+    char **paths;
+    pthread_barrier_t *warm;
+} job;
+
+static void *work(void *arg) {
+    const job *self = arg;
     unsigned char *bytes = NULL, *pixels = NULL;
     size_t byte_room = 0, pixel_room = 0;
-    double wall = 0, cpu = 0;
-    for (unsigned long i = 0; i <= count; i++) { /* one more: the first warms up */
-        if (i == 1) {
-            wall = seconds(CLOCK_MONOTONIC);
-            cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
-        }
-        size_t size = read_file(argv[2 + i % files], &bytes, &byte_room);
+    for (unsigned long i = 0; i <= self->count; i++) { /* one more: the first warms up */
+        size_t size = read_file(self->paths[(self->first + i) % self->files], &bytes, &byte_room);
         decode(bytes, size, &pixels, &pixel_room);
+        if (i == 0)
+            pthread_barrier_wait(self->warm);
     }
-    wall = seconds(CLOCK_MONOTONIC) - wall;
-    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    printf("{\"fps\":%.3f,\"cpu\":%.9f}\n", (double)count / wall, cpu / (double)count);
     free(bytes);
     free(pixels);
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    unsigned long threads = argc > 3 ? strtoul(argv[1], NULL, 10) : 0,
+                  count = argc > 3 ? strtoul(argv[2], NULL, 10) : 0;
+    if (threads == 0 || threads > 64 || count == 0) {
+        fprintf(stderr, "usage: bare_jpeg THREADS COUNT FILE...\n");
+        return 2;
+    }
+    pthread_t made[64];
+    job jobs[64];
+    pthread_barrier_t warm;
+    pthread_barrier_init(&warm, NULL, (unsigned)threads + 1);
+    for (unsigned long i = 0; i < threads; i++) {
+        jobs[i] = (job){ i, count, (unsigned long)argc - 3, argv + 3, &warm };
+        if (pthread_create(&made[i], NULL, work, &jobs[i]) != 0)
+            fail("pthread_create");
+    }
+    pthread_barrier_wait(&warm);
+    double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    for (unsigned long i = 0; i < threads; i++)
+        pthread_join(made[i], NULL);
+    wall = seconds(CLOCK_MONOTONIC) - wall;
+    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    double frames = (double)(threads * count);
+    printf("{\"fps\":%.3f,\"cpu\":%.9f}\n", frames / wall, cpu / frames);
+    pthread_barrier_destroy(&warm);
     return 0;
 }

@@ -40,6 +40,11 @@ def run(quick: bool) -> Part:
     return Part(decoded(files, rounds) + kept(files, rounds))
 
 
+def bare_jpeg(threads: int, count: int, files: list[str]) -> dict[str, Any]:
+    """What bare libjpeg-turbo decodes, each thread so many."""
+    return output(program("bare_jpeg"), str(threads), str(count), *files)
+
+
 def loops(look: Look, files: list[str]) -> tuple[str, ...]:
     """Arguments that make a folder give as many frames as are looked at."""
     total = look.warm + look.count
@@ -56,7 +61,7 @@ def decoded(files: list[str], rounds: int) -> list[Row]:
         return send_ours(look, *loops(look, files), "--encoding", "raw", "--threads", str(threads))
 
     def bare_decode() -> dict[str, Any]:
-        return output(program("bare_jpeg"), str(COUNT), *files)
+        return bare_jpeg(1, COUNT, files)
 
     def bare_path() -> Cost:
         return send_bare(look, "bare_send", str(size), total)

@@ -129,6 +129,10 @@ int main(int argc, char **argv) {
     for (uint64_t number = 0; number < count; number++) {
         fw_frame *frame;
         check(fw_sender_loan(sender, &format, &frame), "loan");
+        if (number == 0) {
+            printf("all are there\n");
+            fflush(stdout);
+        }
         if (number == warm) {
             wall = clock_ns(CLOCK_MONOTONIC);
             cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
@@ -145,8 +149,8 @@ int main(int argc, char **argv) {
     double frames = (double)(count - warm);
     fw_counts counts;
     fw_sender_counts(sender, &counts);
-    printf("{\"fps\": %.1f, \"cpu\": %.3f, \"redelivered\": %llu, \"times\": [", frames / seconds, us / frames,
-           (unsigned long long)counts.redelivered);
+    printf("{\"fps\": %.1f, \"cpu\": %.3f, \"redelivered\": %llu, \"lost\": %llu, \"times\": [", frames / seconds,
+           us / frames, (unsigned long long)counts.redelivered, (unsigned long long)(count - counts.done));
     for (uint64_t i = 0; i < got.count; i++)
         printf("%s%lld", i > 0 ? "," : "", (long long)got.times[i]);
     printf("]}\n");

@@ -72,12 +72,7 @@ class Sending:
         command = [str(FRAMEWIRE), "send", *arguments, "--to", "push+tcp://127.0.0.1:*", "--ready-file", str(ready)]
         with self._log.open("w") as log:
             self.process = subprocess.Popen([*command, "--quiet"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until = time.monotonic() + LIMIT
-        while not ready.exists():
-            if self.process.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"{' '.join(command)}:\n{self._log.read_text()}")
-            time.sleep(0.002)
-        self.url = ready.read_text().strip()
+        self.url = read_ready(self.process, ready)
 
     def __enter__(self) -> Sending:
         return self
@@ -87,6 +82,16 @@ class Sending:
             self.process.kill()
         self.process.wait()
         self._folder.cleanup()
+
+
+def read_ready(sender: subprocess.Popen[Any], file: str | Path) -> str:
+    """Where a sender listens, once it does; SystemExit if it ended before."""
+    until = time.monotonic() + LIMIT
+    while not (text := Path(file).read_text() if Path(file).exists() else ""):
+        if sender.poll() is not None or time.monotonic() > until:
+            raise SystemExit(f"{' '.join(map(str, sender.args))}: it did not begin to listen")
+        time.sleep(0.002)
+    return text.strip()
 
 
 def send_ours(look: Look, *arguments: str) -> Cost:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
+from .jpeg import FOLDER, bare_jpeg, make_pictures
 from .lease import alone
 from .run import Part, Row, interleaved, ratio
-from .workers import Load, copying, descriptors
+from .workers import Load, copying, descriptors, folder, kill_one
 from .workers import run as measure
 
 SIZES = (("1080p", "1920x1080", 1200), ("4K", "3840x2160", 400))
@@ -15,11 +19,12 @@ DELAY = 0.12  # ms, p50 in Python
 MORE_DELAY = 2.0  # x the bare descriptor's
 SLEEP, SLEEPERS = 5000, 4
 LEAST_SLEEPING = 0.93  # of what sleeping workers allow
+DECODED, LEAST_DECODED = 600, 0.95  # JPEG files; of bare libjpeg-turbo's threads
 
 
 def run(quick: bool) -> Part:
     rounds = 3 if quick else 7
-    return Part([*copied(rounds), *in_place(rounds), *delays(3 if quick else 5), *sleeping(3)])
+    return Part([*copied(rounds), *in_place(rounds), *delays(3 if quick else 5), *sleeping(3), *decoded(rounds)])
 
 
 def copied(rounds: int) -> list[Row]:
@@ -69,11 +74,25 @@ def sleeping(rounds: int) -> list[Row]:
     load = Load("1920x1080", 3200, look="number", workers=SLEEPERS, shared=True, python=True, sleep=SLEEP)
     most = SLEEPERS * 1e6 / SLEEP
     pairs = [(measure(load).fps, most) for _ in range(rounds)]
+    killed = [measure(replace(load, during=kill_one(2.0, []))) for _ in range(rounds)]
+    if not all(one.redelivered for one in killed):
+        raise SystemExit("nobody was killed with a frame in hand")
+    name = f"{SLEEPERS} Python workers that sleep {SLEEP // 1000} ms, to their limit"
     return [
-        ratio(
-            f"{SLEEPERS} Python workers that sleep {SLEEP // 1000} ms, to their limit",
-            "frames/s",
-            pairs,
-            LEAST_SLEEPING,
-        )
+        ratio(name, "frames/s", pairs, LEAST_SLEEPING),
+        alone("  frames lost when one is killed", "frames", [float(one.lost) for one in killed], 0, least=False),
     ]
+
+
+def decoded(rounds: int) -> list[Row]:
+    files, cores = make_pictures(), os.cpu_count() or 1
+
+    def ours() -> float:
+        return folder(str(FOLDER), DECODED, 2)
+
+    def bare() -> float:
+        return float(bare_jpeg(cores, DECODED // cores, files)["fps"])
+
+    pairs: list[tuple[float, float]] = interleaved(rounds, ours, bare)
+    name = f"JPEG 1080p to 2 Python workers : {cores} bare threads"
+    return [ratio(name, "frames/s", pairs, LEAST_DECODED)]

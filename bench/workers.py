@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .run import LIMIT, ROOT, output, program
+from .run import FRAMEWIRE, LIMIT, ROOT, output, program, read_ready
 
 LEASED = "tcp://127.0.0.1:*"
 PUSH = "push+tcp://127.0.0.1:*"
@@ -47,6 +47,7 @@ class Outcome:
     delays: list[float]  # ms, from the sender's clock to the handler
     times: list[float]  # s, of results
     redelivered: int
+    lost: int  # frames without a result
 
     def delay(self, part: float) -> float:
         return sorted(self.delays)[int(len(self.delays) * part)]
@@ -71,9 +72,12 @@ def _run(load: Load, door: str) -> Outcome:
             worker += [url, str(load.credit), door if load.shared else "-", load.look, str(load.sleep)]
             for _ in range(load.workers):
                 started.append(subprocess.Popen(worker, stdout=pipe, text=True, cwd=ROOT))
-            if load.during is not None:
+            all_there = bool(sender.stdout.readline())
+            if all_there and load.during is not None:
                 load.during(started[1:])
             said, _ = sender.communicate(timeout=LIMIT)
+            if sender.returncode:
+                raise SystemExit(f"the sender broke: {load}")
             told = [one.communicate(timeout=LIMIT)[0] for one in started[1:]]
         finally:
             for one in started:
@@ -82,8 +86,6 @@ def _run(load: Load, door: str) -> Outcome:
 
 
 def _outcome(load: Load, said: str, told: list[str]) -> Outcome:
-    if not said:
-        raise SystemExit(f"the sender broke: {load}")
     sent: dict[str, Any] = json.loads(said)
     heard: list[dict[str, Any]] = [json.loads(text) for text in told if text]
     if load.python and any((one["transport"] == "shm") != load.shared for one in heard if one["frames"]):
@@ -97,7 +99,29 @@ def _outcome(load: Load, said: str, told: list[str]) -> Outcome:
         delays=[delay / 1e6 for one in heard for delay in one.get("delays", [])],
         times=[at / 1e9 for at in sent["times"]],
         redelivered=sent["redelivered"],
+        lost=sent["lost"],
     )
+
+
+def folder(path: str, count: int, workers: int) -> float:
+    """Frames a second of `framewire send` that decodes a folder of files, over and over, for Python workers here."""
+    with tempfile.TemporaryDirectory(prefix="framewire-bench-") as door:
+        ready = f"{door}/url"
+        command = [str(FRAMEWIRE), "send", path, "--loop", "0", "--count", str(count), "--to", LEASED, "--quiet"]
+        command += ["--door", f"{door}/doors", "--wait-workers", str(workers), "--summary", "-", "--ready-file", ready]
+        started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)]
+        try:
+            url = read_ready(started[0], ready)
+            worker = [sys.executable, "-m", "bench.worker", url, "2", f"{door}/doors", "number", "0"]
+            for _ in range(workers):
+                started.append(subprocess.Popen(worker, stdout=subprocess.PIPE, text=True, cwd=ROOT))
+            said, *told = [json.loads(one.communicate(timeout=LIMIT)[0]) for one in started]
+        finally:
+            for one in started:
+                one.kill()
+    if {one["transport"] for one in told} != {"shm"}:
+        raise SystemExit(f"frames were to come in shared memory: {told}")
+    return float(said["fps"])
 
 
 def copying(size: str, count: int) -> float:
@@ -119,11 +143,11 @@ def descriptors(size: int, count: int, rate: int) -> Outcome:
                 said = json.loads(sender.communicate(timeout=LIMIT)[0])
             finally:
                 sender.kill()
-    return Outcome(said["fps"], 0.0, heard["cpu"], [delay / 1e6 for delay in heard["delays"]], [], 0)
+    return Outcome(said["fps"], 0.0, heard["cpu"], [delay / 1e6 for delay in heard["delays"]], [], 0, 0)
 
 
 def kill_one(after: float, killed: list[float]) -> Callable[[list[subprocess.Popen[str]]], None]:
-    """Kill the first worker so many seconds after the start; `killed` gets the moment."""
+    """Kill the first worker so many seconds after the first frame; `killed` gets the moment."""
 
     def during(workers: list[subprocess.Popen[str]]) -> None:
         time.sleep(after)

@@ -112,7 +112,7 @@ static fw_status open_page(fw_image *image, const fw_tiff_header *header, uint64
     self->head_size = header->size;
     if (fw_image_read(image, 0, self->head, header->size) < header->size)
         return fw_ends_early(image->size);
-    size_t half = header->size / 2;
+    size_t half = header->size > 8 ? 8 : 4; /* the offset is the second half: 8 bytes in a BigTIFF */
     for (size_t i = 0; i < half; i++)
         self->head[half + i] = (uint8_t)(offset >> 8 * (header->big_endian ? half - 1 - i : i));
 
