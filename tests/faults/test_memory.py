@@ -178,8 +178,8 @@ def test_writers_killed_a_hundred_times_leave_views_true_and_nothing_behind(scen
         reader.signal(signal.SIGTERM)
     seen = [account_of(reader) for reader in readers]
     assert [account["torn"] + account["bad"] for account in seen] == [0, 0, 0]
-    assert seen[0]["left"] > 100 and seen[0]["runs"] > 50, seen
-    assert seen[0]["shm"] > 500 and seen[0]["other"] == 0, seen
+    assert all(account["left"] > 50 < account["runs"] for account in seen[:2]), seen
+    assert all(account["shm"] > 100 and account["other"] == 0 for account in seen[:2]), seen
 
 
 TORN = {"c": 1_000_000, "python": 100_000}
