@@ -13,20 +13,15 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import framewire
 
-STEP = 0x9E3779B97F4A7C15
-LARGEST = 1 << 20
-_steps = np.arange(LARGEST // 8 + 1, dtype="<u8") * np.uint64(STEP)
-
-
-def is_whole(array: Any, epoch: int, seq: int) -> bool:
-    words = (_steps[: len(array) // 8 + 1] + np.uint64((seq << 24) * STEP % 2**64)) ^ np.uint64(epoch)
-    return np.array_equal(array, words.view(np.uint8)[: len(array)])
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from helpers.stamped import stamped
 
 
 class Reader:
@@ -45,7 +40,7 @@ class Reader:
         )
 
     def check(self, view: Any, epoch: int, seq: int) -> bool:
-        whole = is_whole(view, epoch, seq)
+        whole = np.array_equal(view, stamped(len(view), epoch, seq))
         self.counts["read"] += 1
         if not whole:
             self.counts["torn"] += 1
