@@ -210,8 +210,8 @@ class Session:
         if transport == "copy" and not self._copies_said:
             self._copies_said = True
             self._link.say(
-                f"{self.address}: {self._inside.releases.held} frames in shared memory are still in use here, which are"
-                " all that may be; later ones are copied (drop arrays that are not needed any more)"
+                f"{self.address}: as many frames in shared memory are still in use as may be,"
+                f" {self._inside.releases.held} of them here; later ones are copied (drop arrays that are not needed any more)"
             )
         return payload, transport
 
