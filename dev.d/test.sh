@@ -93,7 +93,7 @@ part_python() {
 
 part_sanitize() {
     local status=0 findings=$folder/findings
-    export CC=clang
+    export CC=clang CXX=clang++
     meson_in "$build/asan" -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false || return 1
     # What a sanitizer finds goes to a file: a finding in a program that a test starts must not be missed.
     export ASAN_OPTIONS=log_path=$findings UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$findings
@@ -133,7 +133,7 @@ verb_soak() {
 
 fuzz() {
     local seconds=$1 status=0 target
-    CC=clang meson_in "$build/fuzz" -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false || return 1
+    CC=clang CXX=clang++ meson_in "$build/fuzz" -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false || return 1
     export seconds folder build UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
     export -f check fuzz_one
     # shellcheck disable=SC2016 # expanded by the inner shell
@@ -166,7 +166,7 @@ verb_lint() {
     lint
 }
 
-c_files() { git ls-files '*.c' '*.h'; }
+c_files() { git ls-files '*.c' '*.h' '*.cpp'; }
 
 lint() {
     local status=0

@@ -211,7 +211,7 @@ class Session:
             self._copies_said = True
             self._link.say(
                 f"{self.address}: as many frames in shared memory are still in use as may be,"
-                f" {self._inside.releases.held} of them here; later ones are copied (drop arrays that are not needed any more)"
+                f" {self._inside.releases.held} of them here; later ones are copied (drop arrays that are not needed)"
             )
         return payload, transport
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,3 +105,30 @@ def test_embed_is_a_camera(embed: Path) -> None:
     finally:
         camera.kill()
         camera.wait()
+
+
+@pytest.fixture
+def native(start: Start, tmp_path: Path, framewire_path: Path) -> Callable[[str], list[Any]]:
+    """native("worker"): a worker in C or C++ takes 20 frames; the values of their results."""
+
+    def run(name: str) -> list[Any]:
+        results, door = tmp_path / "results.jsonl", {"FRAMEWIRE_DOOR": str(tmp_path / "door")}
+        sender = start(*SEND, "tcp://127.0.0.1:*", "--results", results, env=door)
+        program = framewire_path.parents[2] / "examples" / name
+        done = subprocess.run([program, sender.url], timeout=PATIENCE, env=os.environ | door)
+        assert (done.returncode, sender.wait()) == (0, 0), sender.stderr
+        lines = lines_of(results)
+        assert sorted(line["item"] for line in lines) == sorted(str(n) for n in range(20))
+        return [line["value"] for line in lines]
+
+    return run
+
+
+def test_a_worker_in_c_means_frames(native: Callable[[str], list[Any]]) -> None:
+    assert all(0 < value["mean"] < 255 for value in native("worker"))
+
+
+def test_view_reads_frames_as_matrices_where_they_lie(native: Callable[[str], list[Any]]) -> None:
+    for value in native("view"):
+        assert (value["type"], value["transport"]) == (16, "shm")
+        assert 0 < value["bright"] < 64 * 48 * 3
