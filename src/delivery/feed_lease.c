@@ -221,7 +221,7 @@ static void ask(fw_feed *self) {
     const fw_receiver *receiver = self->receiver;
     unsigned queue = receiver->options.queue, have = receiver->ready + self->asked;
     bool due = queue > 1 ? have <= queue / 2 : receiver->waiting && have == 0;
-    if (receiver->options.role != FW_OBSERVER || !self->welcomed || self->over || !due)
+    if (receiver->options.role != FW_OBSERVER || !self->welcomed || self->over || self->bye_said || !due)
         return;
     const fw_header header = { .kind = FW_KIND_CREDIT, .credit = queue - have };
     self->asked += header.credit;

@@ -677,28 +677,33 @@ static void assert_released(fw_door *door, uint64_t region, uint64_t gen) {
     assert_false(fw_filling_next(&header.slots, &one));
 }
 
-static void a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory(void **state) {
-    (void)state;
+/* The next receiver that says hello comes in. */
+static fw_visitor *let_in(hub *self, fw_door *door) {
     static const uint8_t token[FW_TOKEN_SIZE] = "a token of 16 by";
-    const char *path = new_door();
-    hub it = open_hub("tcp://127.0.0.1:*");
-    fw_door *door;
     fw_door_event event;
-    fw_frame *old, *new, *lost;
     char host[FW_HOST_MAX + 1];
-    assert_ok(fw_door_open(&(fw_door_options){ .folder = path }, &door));
     fw_boot_id(host, sizeof host);
-    fw_receiver *receiver = open_receiver(FW_RECEIVER_OPTIONS(.url = it.url, .door = path, .credit = 3));
     const fw_header welcome = { .kind = FW_KIND_WELCOME,
-                                .instance = hub_hears(&it, FW_KIND_HELLO).instance,
+                                .instance = hub_hears(self, FW_KIND_HELLO).instance,
                                 .sender = 1,
                                 .host = { host, strlen(host) },
                                 .door = { fw_door_name(door), strlen(fw_door_name(door)) },
                                 .token = token };
-    hub_says(&it, "", &welcome, NULL, 0);
+    hub_says(self, "", &welcome, NULL, 0);
     wait_for(door, FW_DOOR_KNOCK, &event);
-    fw_visitor *visitor = event.visitor;
-    assert_ok(fw_door_let_in(door, visitor));
+    assert_ok(fw_door_let_in(door, event.visitor));
+    return event.visitor;
+}
+
+static void a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory(void **state) {
+    (void)state;
+    const char *path = new_door();
+    hub it = open_hub("tcp://127.0.0.1:*");
+    fw_door *door;
+    fw_frame *old, *new, *lost;
+    assert_ok(fw_door_open(&(fw_door_options){ .folder = path }, &door));
+    fw_receiver *receiver = open_receiver(FW_RECEIVER_OPTIONS(.url = it.url, .door = path, .credit = 3));
+    fw_visitor *visitor = let_in(&it, door);
     fw_region first = give_region(door, visitor, 7);
     assert_int_equal(door_hears(door, FW_KIND_CREDIT).credit, 3);
     door_leases(door, visitor, 0, first.number);
@@ -726,6 +731,132 @@ static void a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory(void **st
     fw_door_close(&door);
     fw_receiver_close(&receiver);
     close_hub(&it);
+}
+
+/* All that an observer says until it leaves: the fillings that it releases, in order. */
+static unsigned hear_releases(fw_door *door, uint64_t *gens, unsigned most) {
+    unsigned count = 0;
+    for (fw_door_event event;;) {
+        wait_for(door, FW_DOOR_MESSAGE, &event);
+        fw_header header;
+        fw_reason reason;
+        fw_filling one;
+        assert_ok(fw_message_check(event.parts, event.count, &header, &reason));
+        if (header.kind == FW_KIND_BYE)
+            return count;
+        assert_true(header.kind == FW_KIND_RELEASE || header.kind == FW_KIND_CREDIT);
+        while (header.kind == FW_KIND_RELEASE && fw_filling_next(&header.slots, &one)) {
+            assert_in_range(count, 0, most - 1);
+            gens[count++] = one.gen;
+        }
+    }
+}
+
+static void an_observer_releases_each_frame_once_and_answers_none(void **state) {
+    (void)state;
+    const char *path = new_door();
+    hub it = open_hub("tcp://127.0.0.1:*");
+    fw_door *door;
+    assert_ok(fw_door_open(&(fw_door_options){ .folder = path }, &door));
+    fw_receiver *receiver =
+        open_receiver(FW_RECEIVER_OPTIONS(.url = it.url, .door = path, .role = FW_OBSERVER, .queue = 2));
+    fw_visitor *visitor = let_in(&it, door);
+    fw_region region = give_region(door, visitor, 7);
+    assert_int_equal(door_hears(door, FW_KIND_CREDIT).credit, 2);
+    door_leases(door, visitor, 0, region.number); /* gives way to the third */
+    door_leases(door, visitor, 1, region.number);
+    door_leases(door, visitor, 2, region.number);
+    door_leases(door, visitor, 3, region.number + 1); /* cannot be read */
+    fw_receiver_counts counts;
+    do
+        fw_receiver_count(receiver, &counts);
+    while (counts.bad == 0 && usleep(1000) == 0);
+    assert_int_equal(counts.dropped, 1);
+    fw_frame *frame;
+    assert_ok(fw_receiver_receive(receiver, PATIENCE, &frame));
+    assert_int_equal(fw_frame_seq(frame), 1);
+    assert_string_equal(fw_frame_transport(frame), "shm");
+    fw_frame_free(&frame);
+    fw_receiver_close(&receiver); /* nobody took frame 2 */
+    uint64_t gens[8];
+    assert_int_equal(hear_releases(door, gens, 8), 4);
+    assert_true(gens[0] == 5 && gens[1] == 8 && gens[2] == 6 && gens[3] == 7);
+    fw_region_close(&region);
+    fw_door_close(&door);
+    close_hub(&it);
+}
+
+static void who_says_hello_again_has_left_the_door_and_says_what_it_reads(void **state) {
+    (void)state;
+    const char *path = new_door();
+    hub it = open_hub("tcp://127.0.0.1:*");
+    fw_door *door;
+    fw_door_event event;
+    fw_filling one;
+    assert_ok(fw_door_open(&(fw_door_options){ .folder = path }, &door));
+    fw_receiver *receiver = open_receiver(FW_RECEIVER_OPTIONS(.url = it.url, .door = path, .role = FW_OBSERVER));
+    fw_visitor *visitor = let_in(&it, door);
+    fw_region region = give_region(door, visitor, 7);
+    fw_frame *frame;
+    door_leases(door, visitor, 0, region.number);
+    door_leases(door, visitor, 1, region.number);
+    do
+        assert_ok(fw_receiver_receive(receiver, PATIENCE, &frame));
+    while (fw_frame_seq(frame) == 0 && (fw_frame_free(&frame), true));
+    hub_says(&it, "", &(fw_header){ .kind = FW_KIND_WHO }, NULL, 0);
+    fw_header hello = hub_hears(&it, FW_KIND_HELLO);
+    assert_int_equal(hello.held_count, 0);
+    assert_int_equal(hello.slot_count, 1);
+    assert_true(fw_filling_next(&hello.slots, &one) && one.region == region.number && one.gen == 6);
+    do /* what was sent to it is void by now */
+        while (!fw_door_next(door, fw_now(), &event))
+            usleep(1000);
+    while (event.kind == FW_DOOR_MESSAGE);
+    assert_int_equal(event.kind, FW_DOOR_LEFT);
+    fw_frame_free(&frame);
+    fw_region_close(&region);
+    fw_door_close(&door);
+    fw_receiver_close(&receiver);
+    close_hub(&it);
+}
+
+/* An observer with a queue keeps frames of a sender whose memory is little, and frees them in any order. */
+static void an_observer_reads_in_shared_memory(void **state) {
+    (void)state;
+    const char *door = new_door();
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*", .memory = 1 << 20, .door = door));
+    const char *url = fw_sender_url(sender, 0);
+    fw_receiver *worker = open_receiver(FW_RECEIVER_OPTIONS(.url = url, .door = door));
+    fw_receiver *observer =
+        open_receiver(FW_RECEIVER_OPTIONS(.url = url, .door = door, .role = FW_OBSERVER, .queue = 4));
+    fw_frame *kept[3] = { NULL };
+    unsigned seen = 0, sent = 0;
+    for (; seen < 300; sent++) {
+        fw_frame *frame;
+        (void)send_one(sender, worker);
+        if (fw_receiver_receive(observer, FW_MS, &frame) != FW_OK)
+            continue;
+        assert_string_equal(fw_frame_transport(frame), "shm");
+        fw_frame **place = &kept[seen++ * 7 % 3];
+        if (*place != NULL)
+            assert_whole(*place);
+        fw_frame_free(place);
+        *place = frame;
+    }
+    fw_receiver_counts counts;
+    fw_receiver_count(observer, &counts);
+    assert_true(counts.shared >= 300 && counts.bad == 0);
+    fw_receiver_close(&observer);
+    for (int i = 0; i < 3; i++) {
+        assert_whole(kept[i]);
+        fw_frame_free(&kept[i]);
+    }
+    fw_receiver_close(&worker);
+    fw_counts account;
+    fw_sender_counts(sender, &account);
+    assert_int_equal(account.done, sent);
+    assert_int_equal(account.unknown, 0);
+    fw_sender_close(&sender);
 }
 
 /* ---- Memory of others ---- */
@@ -774,6 +905,9 @@ int main(void) {
         cmocka_unit_test(a_hub_that_comes_back_is_told_what_is_held),
         cmocka_unit_test(messages_that_break_the_format_are_told_and_skipped),
         cmocka_unit_test(a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory),
+        cmocka_unit_test(an_observer_releases_each_frame_once_and_answers_none),
+        cmocka_unit_test(who_says_hello_again_has_left_the_door_and_says_what_it_reads),
+        cmocka_unit_test(an_observer_reads_in_shared_memory),
         cmocka_unit_test(memory_that_is_not_sealed_is_not_read),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
