@@ -204,3 +204,40 @@ def test_no_frame_is_torn(scene: Scene, language: str) -> None:
     assert [one["torn"] + one["bad"] for one in seen] == [0] * 7, seen
     assert seen[0]["copy"] > 0 and sum(one["shm"] for one in seen) > count / 2 and seen[2]["other"] > 100, seen
     assert all(one["dropped"] > 0 for one in seen[3:]), seen
+
+
+def test_observers_killed_or_stopped_with_frames_in_hand_cost_nothing(scene: Scene) -> None:
+    writer = scene.writer(results=scene.results, memory=1 << 19, rate=5000)
+    workers = [scene.reader("c", writer.url, credit=8, keep=2) for _ in range(2)]
+    stopped = [scene.reader("c", writer.url, role="observer", keep=1) for _ in range(2)]
+    mortals = Mortals(Nursery("c", url=writer.url, door=scene.door, role="observer", keep=1), random.Random(7))
+    for reader in stopped:
+        wait_until(lambda reader=reader: "in\n" in reader.stdout, "an observer reads")
+    try:
+        for _ in range(3):
+            mortals.add()
+        for turn in range(3):
+            for reader in stopped:
+                reader.signal(signal.SIGSTOP)
+            some, kills = scene.answered, 50 * (turn + 1)
+            wait_until(
+                lambda some=some, kills=kills: (
+                    mortals.step() or (mortals.kills >= kills and scene.answered > some + 3000)
+                ),
+                "the work goes on",
+            )
+            for reader in stopped:
+                reader.signal(signal.SIGCONT)
+    finally:
+        mortals.close()
+    assert mortals.kills_inside > 75, "too few had a frame for this to say anything"
+    for reader in stopped:
+        reader.signal(signal.SIGTERM)
+        seen = account_of(reader)
+        assert seen["torn"] == seen["bad"] == seen["other"] == 0 < seen["shm"], seen
+    some = scene.answered
+    wait_until(lambda: scene.answered > some + 500, "what the observers held is free")
+    writer.signal(signal.SIGTERM)
+    check_results(account_of(writer), scene.lines)
+    for reader in workers:
+        assert account_of(reader)["torn"] == 0
