@@ -22,7 +22,7 @@
 
 struct values {
     struct texts from, streams;
-    const char *keys, *server_key;
+    const char *keys, *server_key, *door;
     uint64_t count, queue;
     fw_time timeout;
     bool follow, quiet, verbose;
@@ -40,6 +40,8 @@ static const struct option_row options[] = {
     { "follow", OPTION_FLAG, 0, .help = "go on with the sender's next run after the end", AT(follow) },
     { "timeout", OPTION_TIME, 0, "TIME", "never", "give up when no sender has been there for this long", AT(timeout),
       .least = (uint64_t)FW_MS, .most = 8760 * HOUR },
+    { "door", OPTION_TEXT, 0, "DIR", "$FRAMEWIRE_DOOR, else $XDG_RUNTIME_DIR/framewire, else /tmp/framewire-UID",
+      "where a sender on this host shares its memory; in containers a shared volume", AT(door) },
 
     { "What", OPTION_GROUP },
     { "count", OPTION_COUNT, 'n', "N", "all", "stop after so many frames", AT(count), .least = 1 },
@@ -147,6 +149,7 @@ static int receive(const struct values *values, const char *name) {
         .timeout = values->timeout,
         .keys = values->keys,
         .server_key = values->server_key,
+        .door = values->door,
     };
     struct sink sink;
     fw_receiver *receiver = NULL;

@@ -74,6 +74,18 @@ def test_a_leased_stream_is_watched_while_a_worker_in_c_works(start: Start, work
         assert means[int(file.stem[-8:])] == pytest.approx(np.load(file).mean())
 
 
+def test_the_door_is_where_both_sides_were_told(start: Start, tmp_path: Path) -> None:
+    door = tmp_path / "door"
+    sender = start("send", "test:bars?size=64x48&count=1", "--to", "tcp://127.0.0.1:*", "--door", door)
+    inside, outside = (
+        start("receive", tmp_path / where.name, "--from", sender.url, "--door", where, "--count", "1")
+        for where in (door, tmp_path / "elsewhere")
+    )
+    assert (inside.wait(), outside.wait()) == (0, 0)
+    assert "not in shared memory" not in inside.stderr
+    assert "frames come over the socket, not in shared memory" in outside.stderr
+
+
 def test_count_ends_it_and_a_signal_too(start: Start, tmp_path: Path) -> None:
     sender = start("send", "test:bars?size=64x48", "--loop", "0", "--rate", "100fps", "--to", "pub+tcp://127.0.0.1:*")
     some = start("receive", tmp_path / "some", "--from", sender.url, "--count", "3")
