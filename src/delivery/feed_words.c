@@ -40,7 +40,8 @@ static bool find_bytes(fw_feed *self, fw_got *got, zmq_msg_t *messages, const fw
     self->receiver->counts.shared++;
     if (bytes == NULL)
         return false;
-    if (!place->copy) {
+    if (!place->copy && self->reading < FW_HELD_MAX) {
+        self->reading++;
         got->frame.data = (void *)bytes;
         got->frame.transport = "shm";
         got->lent = self->lent;
@@ -114,7 +115,8 @@ static void on_frame(fw_feed *self, zmq_msg_t *messages, const fw_part *parts, c
         refuse_frame(self, got);
         return;
     }
-    hold(self, got);
+    if (worker || got->lent != NULL)
+        hold(self, got);
     fw_got_ready(got, false);
 }
 

@@ -120,6 +120,7 @@ struct fw_feed {
     uint64_t lost;  /* observer: dropped at the hub, as it says */
     fw_got *held;   /* unanswered, or (observer) not let go of; oldest first */
     fw_word *words, **words_end;
+    unsigned reading;  /* frames that lie in the hub's memory; a hello has room for FW_HELD_MAX */
     size_t slot_count; /* to be released */
     fw_filling slots[FW_FRAMES_MAX];
     fw_visit *visit; /* at the door */

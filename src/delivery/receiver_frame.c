@@ -118,6 +118,7 @@ void fw_got_unready(fw_got *self) {
 void fw_got_free(fw_got *self) {
     if (self->has_payload)
         zmq_msg_close(&self->payload);
+    self->feed->reading -= self->lent != NULL;
     fw_lent_drop(self->lent);
     free(self->copy);
     fw_meta_free(&self->frame.meta);

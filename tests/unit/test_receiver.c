@@ -859,6 +859,36 @@ static void an_observer_reads_in_shared_memory(void **state) {
     fw_sender_close(&sender);
 }
 
+/* More than a hello could name would be lost when the connection is. */
+static void an_observer_that_keeps_hundreds_of_frames_gets_copies(void **state) {
+    (void)state;
+    const char *door = new_door();
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*", .memory = 128 << 20, .door = door));
+    const char *url = fw_sender_url(sender, 0);
+    fw_receiver *worker = open_receiver(FW_RECEIVER_OPTIONS(.url = url, .door = door));
+    fw_receiver *observer =
+        open_receiver(FW_RECEIVER_OPTIONS(.url = url, .door = door, .role = FW_OBSERVER, .queue = 4));
+    fw_frame *kept[FW_HELD_MAX + 20], *more;
+    for (unsigned seen = 0; seen < FW_HELD_MAX + 20;) {
+        (void)send_one(sender, worker);
+        if (fw_receiver_receive(observer, FW_MS, &kept[seen]) == FW_OK)
+            seen++;
+    }
+    for (unsigned i = 0; i < FW_HELD_MAX + 20; i++) {
+        assert_string_equal(fw_frame_transport(kept[i]), i < FW_HELD_MAX ? "shm" : "copy");
+        assert_whole(kept[i]);
+        fw_frame_free(&kept[i]);
+    }
+    do
+        (void)send_one(sender, worker);
+    while (fw_receiver_receive(observer, FW_MS, &more) != FW_OK ||
+           (strcmp(fw_frame_transport(more), "shm") != 0 && (fw_frame_free(&more), true)));
+    fw_frame_free(&more);
+    fw_receiver_close(&observer);
+    fw_receiver_close(&worker);
+    fw_sender_close(&sender);
+}
+
 /* ---- Memory of others ---- */
 
 static void memory_that_is_not_sealed_is_not_read(void **state) {
@@ -908,6 +938,7 @@ int main(void) {
         cmocka_unit_test(an_observer_releases_each_frame_once_and_answers_none),
         cmocka_unit_test(who_says_hello_again_has_left_the_door_and_says_what_it_reads),
         cmocka_unit_test(an_observer_reads_in_shared_memory),
+        cmocka_unit_test(an_observer_that_keeps_hundreds_of_frames_gets_copies),
         cmocka_unit_test(memory_that_is_not_sealed_is_not_read),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
