@@ -9,6 +9,9 @@
 
 #include "base/status.h"
 
+/* Results that an observer inside has not read: what is too large for the door's buffer is in memory of its own until then. */
+#define UNREAD_MAX ((size_t)16 << 20)
+
 fw_status fw_observe_open(fw_lease *self) {
     const fw_hello hello = { .observer = true }; /* no receiver has the instance 0 */
     self->mail = fw_ledger_on_hello(self->ledger, 0, &hello);
@@ -137,6 +140,20 @@ void fw_observe_end(fw_client *client) {
     fw_mailbox_clear(&client->mail);
 }
 
+/* A result through the door. */
+static bool send_result_inside(fw_lease *self, fw_client *client, const fw_header *header, const fw_part *payloads,
+                               size_t count) {
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += payloads[i].size;
+    if (fw_visitor_keeps_up(client->visitor))
+        client->unread = 0;
+    if (client->full || (client->unread > 0 && client->unread + size > UNREAD_MAX))
+        return false;
+    client->unread += size;
+    return fw_lease_post_inside(self, client, header, payloads, count);
+}
+
 /* A result over ZeroMQ. messages: as it came, to be shared; NULL: it came by the door. */
 static bool send_result(fw_lease *self, fw_client *client, const fw_header *header, const fw_part *payloads,
                         zmq_msg_t *messages, size_t count) {
@@ -174,11 +191,8 @@ void fw_observe_result(fw_lease *self, const fw_frame *frame, const fw_header *a
         if (client->role != FW_ROLE_OBSERVER || !client->connected || !client->wants_results || client->left)
             continue;
         header.lost = client->results_lost;
-        bool sent = false;
-        if (client->inside)
-            sent = !client->full && fw_lease_post_inside(self, client, &header, payloads, count);
-        else
-            sent = send_result(self, client, &header, payloads, messages, count);
+        bool sent = client->inside ? send_result_inside(self, client, &header, payloads, count)
+                                   : send_result(self, client, &header, payloads, messages, count);
         client->results_lost += !sent;
     }
 }

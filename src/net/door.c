@@ -374,13 +374,16 @@ fw_status fw_door_give(fw_door *self, fw_visitor *visitor, uint64_t region, int 
     return send_to(self, visitor, FW_PACKET_MEMORY, &(fw_part){ facts, sizeof facts }, 1, fd);
 }
 
+bool fw_visitor_keeps_up(const fw_visitor *visitor) {
+    int unread = 0;
+    return visitor->socket < 0 || ioctl(visitor->socket, SIOCOUTQ, &unread) != 0 || unread == 0;
+}
+
 bool fw_door_keeps_up(const fw_door *self) {
     const fw_visitor *each;
-    TAILQ_FOREACH(each, &self->guests, link) {
-        int unread = 0;
-        if (each->socket >= 0 && ioctl(each->socket, SIOCOUTQ, &unread) == 0 && unread > 0)
-            return false;
-    }
+    TAILQ_FOREACH(each, &self->guests, link)
+    if (!fw_visitor_keeps_up(each))
+        return false;
     return true;
 }
 

@@ -78,7 +78,8 @@ fw_status fw_door_give(fw_door *self, fw_visitor *visitor, uint64_t region, int 
  * FW_TOO_LARGE, FW_NO_MEMORY, FW_IO. */
 fw_status fw_door_send(fw_door *self, fw_visitor *visitor, const fw_part *parts, size_t count);
 
-/* Has everybody who is in received all that was sent? */
+/* Has it, or has everybody who is in, received all that was sent? */
+bool fw_visitor_keeps_up(const fw_visitor *visitor);
 bool fw_door_keeps_up(const fw_door *self);
 
 /* Hang up on one that lets its side fill up: FW_DOOR_LEFT follows, after all that it had sent. */

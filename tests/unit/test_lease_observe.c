@@ -199,6 +199,37 @@ static void results_go_to_observers_by_either_way(void **state) {
     fw_sender_close(&sender);
 }
 
+static void results_that_an_observer_does_not_read_cost_little_memory(void **state) {
+    (void)state;
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS));
+    guest worker, observer;
+    enter_as(&observer, sender, 2, &(fw_header){ .results = true });
+    settle_inside(&observer);
+    enter_worker(&worker, sender, 1);
+    for (uint64_t seq = 0; seq < 120; seq++) { /* 24 MB */
+        send_frame(sender);
+        read_frame(&worker, seq);
+        answer_at_length(&worker);
+        release(&worker, worker.region);
+        settle_inside(&worker);
+    }
+    uint64_t came = 0;
+    for (; has_packet(&observer); came++) {
+        hear_inside(&observer, FW_KIND_RESULT);
+        assert_int_equal(observer.got.seq, came);
+        assert_at_length(&observer.packet.parts[2]);
+    }
+    assert_in_range(came, 70, 90);
+    send_frame(sender);
+    read_frame(&worker, 120);
+    answer_at_length(&worker);
+    hear_inside(&observer, FW_KIND_RESULT);
+    assert_int_equal(observer.got.lost, 120 - came);
+    leave(&observer);
+    leave(&worker);
+    fw_sender_close(&sender);
+}
+
 #define MANY 200
 
 /* Frames that say so much of themselves that the door of an observer that does not read is full. */
@@ -292,6 +323,7 @@ int main(void) {
         cmocka_unit_test(observers_that_keep_frames_cost_a_quarter_of_the_memory_and_no_work),
         cmocka_unit_test(a_hello_says_what_an_observer_still_reads),
         cmocka_unit_test(results_go_to_observers_by_either_way),
+        cmocka_unit_test(results_that_an_observer_does_not_read_cost_little_memory),
         cmocka_unit_test(an_observer_whose_door_is_full_misses_frames_and_is_told),
         cmocka_unit_test(the_end_waits_until_a_full_door_has_room),
     };
