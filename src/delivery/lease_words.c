@@ -256,7 +256,7 @@ static void on_frame_word(fw_lease *self, fw_client *client, const fw_received *
                           fw_time now) {
     const char *stream = self->output.sender->options.stream;
     fw_key key = { header->epoch, header->seq };
-    if (client->worker == 0 || in->parts[0].size != strlen(stream) ||
+    if (client->role != FW_ROLE_WORKER || client->worker == 0 || in->parts[0].size != strlen(stream) ||
         memcmp(in->parts[0].data, stream, in->parts[0].size) != 0) {
         self->refused++;
         return;

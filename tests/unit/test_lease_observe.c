@@ -199,6 +199,28 @@ static void results_go_to_observers_by_either_way(void **state) {
     fw_sender_close(&sender);
 }
 
+static void what_only_workers_say_is_ignored_from_an_observer(void **state) {
+    (void)state;
+    fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS));
+    peer worker = join(sender, FW_ROLE_WORKER, 1, 2);
+    guest observer;
+    enter(&observer, sender, FW_ROLE_OBSERVER, 2);
+    credit_inside(&observer, 1);
+    settle_inside(&observer);
+    send_answered(sender, &worker, 0);
+    read_frame(&observer, 0);
+    const fw_kind words[] = { FW_KIND_START, FW_KIND_PROGRESS, FW_KIND_RETURN };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        say_inside(&observer, &(fw_header){ .kind = words[i], .epoch = observer.frame.epoch }, "frames", NULL);
+    answer_inside(&observer);
+    settle_inside(&observer);
+    assert_int_equal(counts_of(sender).unknown, 4);
+    assert_int_equal(counts_of(sender).duplicates, 0);
+    leave(&observer);
+    close_peer(&worker);
+    fw_sender_close(&sender);
+}
+
 static void results_that_an_observer_does_not_read_cost_little_memory(void **state) {
     (void)state;
     fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS));
@@ -323,6 +345,7 @@ int main(void) {
         cmocka_unit_test(observers_that_keep_frames_cost_a_quarter_of_the_memory_and_no_work),
         cmocka_unit_test(a_hello_says_what_an_observer_still_reads),
         cmocka_unit_test(results_go_to_observers_by_either_way),
+        cmocka_unit_test(what_only_workers_say_is_ignored_from_an_observer),
         cmocka_unit_test(results_that_an_observer_does_not_read_cost_little_memory),
         cmocka_unit_test(an_observer_whose_door_is_full_misses_frames_and_is_told),
         cmocka_unit_test(the_end_waits_until_a_full_door_has_room),
