@@ -108,3 +108,31 @@ void fw_feed_read_door(fw_feed *self, fw_time now) {
     if (knocking)
         fw_lease_ready(self);
 }
+
+/* ---- Slots that are read no more ---- */
+
+void fw_feed_carry_slots(fw_feed *self, fw_header *header, uint8_t out[FW_SLOTS_ROOM]) {
+    size_t used = 0, size;
+    for (size_t i = 0; i < self->slot_count; i++)
+        if (fw_filling_pack(&self->slots[i], out + used, FW_SLOTS_ROOM - used, &size) == FW_OK) {
+            used += size;
+            header->slot_count++;
+        }
+    header->slots = (fw_span){ (const char *)out, used };
+    self->slot_count = 0;
+}
+
+void fw_feed_release_slots(fw_feed *self) {
+    if (self->slot_count == 0)
+        return;
+    uint8_t slots[FW_SLOTS_ROOM];
+    fw_header header = { .kind = FW_KIND_RELEASE };
+    fw_feed_carry_slots(self, &header, slots);
+    (void)fw_lease_say(self, "", &header, NULL, 0);
+}
+
+void fw_feed_release(fw_feed *self, const fw_filling *filling) {
+    if (self->slot_count == FW_FRAMES_MAX)
+        fw_feed_release_slots(self);
+    self->slots[self->slot_count++] = *filling;
+}

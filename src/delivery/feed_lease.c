@@ -98,39 +98,11 @@ void fw_lease_drop_words(fw_feed *self, bool results) {
     self->words_end = at;
 }
 
-/* The list of slots that are released: in out, which must outlive the header. */
-#define SLOTS_ROOM (FW_FRAMES_MAX * 23)
-static void carry_slots(fw_feed *self, fw_header *header, uint8_t out[SLOTS_ROOM]) {
-    size_t used = 0, size;
-    for (size_t i = 0; i < self->slot_count; i++)
-        if (fw_filling_pack(&self->slots[i], out + used, SLOTS_ROOM - used, &size) == FW_OK) {
-            used += size;
-            header->slot_count++;
-        }
-    header->slots = (fw_span){ (const char *)out, used };
-    self->slot_count = 0;
-}
-
-static void release_slots(fw_feed *self) {
-    if (self->slot_count == 0)
-        return;
-    uint8_t slots[SLOTS_ROOM];
-    fw_header header = { .kind = FW_KIND_RELEASE };
-    carry_slots(self, &header, slots);
-    (void)fw_lease_say(self, "", &header, NULL, 0);
-}
-
-void fw_lease_release(fw_feed *self, const fw_filling *filling) {
-    if (self->slot_count == FW_FRAMES_MAX)
-        release_slots(self);
-    self->slots[self->slot_count++] = *filling;
-}
-
 void fw_lease_say_of(fw_feed *self, const fw_got *got, fw_kind kind) {
     fw_header header = { .kind = kind, .epoch = got->frame.header.epoch, .seq = got->frame.header.seq };
-    uint8_t slots[SLOTS_ROOM];
+    uint8_t slots[FW_SLOTS_ROOM];
     if (kind == FW_KIND_START)
-        carry_slots(self, &header, slots);
+        fw_feed_carry_slots(self, &header, slots);
     (void)fw_lease_say(self, got->frame.stream, &header, NULL, 0);
 }
 
@@ -235,7 +207,7 @@ void fw_lease_check_bye(fw_feed *self) {
     if (!self->over || self->bye_said || owes || self->words != NULL)
         return;
     const fw_header header = { .kind = FW_KIND_BYE };
-    release_slots(self);
+    fw_feed_release_slots(self);
     (void)fw_lease_say(self, "", &header, NULL, 0);
     self->bye_said = true;
 }
@@ -248,11 +220,11 @@ static void drop_waiting(fw_feed *self) {
             continue;
         fw_lease_forget(self, got);
         if (got->lent != NULL && got->run == self->run)
-            fw_lease_release(self, &got->filling);
+            fw_feed_release(self, &got->filling);
         fw_got_unready(got);
         fw_got_free(got);
     }
-    release_slots(self);
+    fw_feed_release_slots(self);
 }
 
 static void lease_leave(fw_feed *self) {
@@ -319,7 +291,7 @@ static void lease_pump(fw_feed *self, fw_time now) {
             fw_lease_hello(self);
         say_words(self);
         if (self->welcomed && (self->receiver->ready == 0 || self->receiver->looking || observes))
-            release_slots(self); /* where no `start` is about to carry them */
+            fw_feed_release_slots(self); /* where no `start` is about to carry them */
         ask(self);
         fw_lease_check_bye(self);
     } while (has_news(self));
@@ -381,9 +353,9 @@ static void lease_let_go(fw_feed *self, fw_got *got) {
     if (got->listed)
         fw_lease_forget(self, got);
     if (got->lent != NULL && got->run == self->run)
-        fw_lease_release(self, &got->filling);
+        fw_feed_release(self, &got->filling);
     if (self->receiver->options.role == FW_OBSERVER)
-        release_slots(self);
+        fw_feed_release_slots(self);
     fw_lease_check_bye(self);
 }
 

@@ -54,7 +54,7 @@ static bool find_bytes(fw_feed *self, fw_got *got, zmq_msg_t *messages, const fw
     if (got->copy == NULL)
         return false;
     memcpy(got->copy, bytes, (size_t)place->length);
-    fw_lease_release(self, &got->filling);
+    fw_feed_release(self, &got->filling);
     return true;
 }
 
@@ -85,7 +85,7 @@ static void refuse_frame(fw_feed *self, fw_got *got) {
     fw_warn("%s: frame %" PRIu64 ": %s", self->socket->bound, header.seq, why);
     if (self->receiver->options.role == FW_WORKER)
         (void)fw_lease_say(self, got->frame.stream, &header, &value, 1);
-    fw_lease_release(self, &got->filling);
+    fw_feed_release(self, &got->filling);
     self->receiver->counts.bad++;
     fw_got_free(got);
 }
@@ -175,7 +175,7 @@ static void on_recall(fw_feed *self, const fw_header *header) {
     fw_got_unready(got);
     fw_lease_forget(self, got);
     if (got->lent != NULL)
-        fw_lease_release(self, &got->filling);
+        fw_feed_release(self, &got->filling);
     fw_got_free(got);
 }
 

@@ -209,7 +209,6 @@ void fw_lease_say_of(fw_feed *self, const fw_got *got, fw_kind kind);
 void fw_lease_ready(fw_feed *self);
 void fw_lease_hello(fw_feed *self);
 void fw_lease_forget(fw_feed *self, fw_got *got);
-void fw_lease_release(fw_feed *self, const fw_filling *filling);
 void fw_lease_drop_words(fw_feed *self, bool results);
 void fw_lease_check_bye(fw_feed *self);
 
@@ -225,5 +224,12 @@ void fw_feed_read_door(fw_feed *self, fw_time now);
 void fw_feed_leave_door(fw_feed *self);
 /* It has ended by the hub's side. */
 void fw_feed_thrown_out(fw_feed *self);
+
+/* A slot is read no more: it is released by the next `start`, or by fw_feed_release_slots(). */
+void fw_feed_release(fw_feed *self, const fw_filling *filling);
+void fw_feed_release_slots(fw_feed *self);
+/* The list of slots that are released: in out, which must outlive the header. */
+#define FW_SLOTS_ROOM (FW_FRAMES_MAX * 23)
+void fw_feed_carry_slots(fw_feed *self, fw_header *header, uint8_t out[FW_SLOTS_ROOM]);
 
 #endif

@@ -32,7 +32,7 @@ typedef struct fw_client {
     uint32_t credit; /* of an observer: how many more it takes */
     fw_mailbox mail; /* of an observer */
     uint64_t results_lost;
-    size_t unread; /* bytes of results since it had last read all */
+    size_t unread;       /* bytes of results since it had last read all */
     bool told_end, left; /* left: it said bye */
     bool died;           /* its supervisor said so, and it is to be acted on */
 } fw_client;
