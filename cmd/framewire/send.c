@@ -26,7 +26,7 @@ enum encoding { ENCODE_RAW, ENCODE_KEEP, ENCODE_JPEG };
 struct values {
     struct texts to;
     const char *ready_file, *stream, *list, *results, *result_arrays, *collect, *summary, *metrics, *keys, *allow,
-        *dead_letter, *door;
+        *dead_letter, *door, *door_group;
     double rate;
     uint64_t loop, count, memory, threads, wait_workers, queue, attempts;
     fw_time queue_time, sync, deadline, drain, timeout;
@@ -111,6 +111,9 @@ static const struct option_row options[] = {
       .parse = take_queue },
     { "door", OPTION_TEXT, 0, "DIR", "$FRAMEWIRE_DOOR, else $XDG_RUNTIME_DIR/framewire, else /tmp/framewire-UID",
       "where workers on this host find the shared memory; in containers a shared volume", AT(door) },
+    { "door-group", OPTION_TEXT, 0, "GROUP", NULL,
+      "let workers of other users read the shared memory, who are in this group and say the same --door",
+      AT(door_group) },
     { "threads", OPTION_COUNT, 'j', "N", "one a core", "threads that decode", AT(threads), .least = 1, .most = 64 },
 
     { "Results", OPTION_GROUP },
@@ -246,6 +249,7 @@ static void fill(fw_pipeline_options *out, struct values *values) {
         .attempts = (unsigned)values->attempts,
         .dead_letter = values->dead_letter,
         .door = values->door,
+        .door_group = values->door_group,
         .results = values->results,
         .result_arrays = values->result_arrays,
         .resume = values->resume,

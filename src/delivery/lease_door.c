@@ -9,7 +9,8 @@
 #include "memory/pool.h"
 
 void fw_lease_open_door(fw_lease *self) {
-    const fw_door_options options = { .folder = self->output.sender->options.door };
+    const fw_door_options options = { .folder = self->output.sender->options.door,
+                                      .group = self->output.sender->options.door_group };
     self->region = fw_pool_region(self->output.sender->pool)->number;
     if (fw_door_open(&options, &self->door) != FW_OK)
         fw_warn("no shared memory: %s", fw_cause());

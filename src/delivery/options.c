@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "net/door_group.h"
 
 #define DEFAULT_MEMORY   ((size_t)1 << 30)
 #define DEFAULT_QUEUE    4
@@ -40,6 +41,9 @@ static fw_status check(const fw_sender_options *options) {
                        options->stream);
     if (options->resume && (options->results == NULL || strcmp(options->results, "-") == 0))
         return fw_fail(FW_INVALID, "--resume needs --results FILE, where the earlier results are");
+    gid_t group;
+    if (options->door_group != NULL && fw_door_group_find(options->door_group, &group) != FW_OK)
+        return FW_INVALID;
     if (options->allow != NULL && options->keys == NULL)
         return fw_fail(FW_INVALID, "--allow needs --keys DIR, the own key pair (framewire keygen DIR makes one)");
     return FW_OK;
@@ -60,6 +64,7 @@ fw_status fw_options_copy(const fw_sender_options *options, fw_sender_options *o
     own->metrics = copy(options->metrics, &failed);
     own->ready_file = copy(options->ready_file, &failed);
     own->door = copy(options->door, &failed);
+    own->door_group = copy(options->door_group, &failed);
     if (failed)
         return fw_fail(FW_NO_MEMORY, "no memory for a sender's options");
     own->memory = options->memory > 0 ? options->memory : DEFAULT_MEMORY;
@@ -77,8 +82,10 @@ void fw_options_free(fw_sender_options *own) {
     for (size_t i = 0; side != NULL && side[i] != NULL; i++)
         free((char *)side[i]);
     free((void *)own->side_urls);
-    const char *texts[] = { own->url,  own->stream, own->collect, own->results,    own->result_arrays, own->dead_letter,
-                            own->keys, own->allow,  own->metrics, own->ready_file, own->door };
+    const char *texts[] = {
+        own->url,  own->stream, own->collect, own->results,    own->result_arrays, own->dead_letter,
+        own->keys, own->allow,  own->metrics, own->ready_file, own->door,          own->door_group
+    };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free((char *)texts[i]);
     *own = (fw_sender_options){ 0 };

@@ -16,14 +16,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "net/door_group.h"
 #include "net/doorway.h"
 #include "net/pidfd.h"
 
 enum {
     VISITORS_MAX = 1024,
     READY_MAX = 32,
-    LAST_WORDS_MAX = 4096, /* packets that a dead process can have left unread; a living child's are not waited for */
-    NOBODY = 65534         /* as whom the kernel shows users that this namespace does not know */
+    LAST_WORDS_MAX = 4096 /* packets that a dead process can have left unread; a living child's are not waited for */
 };
 #define PATIENCE (2 * FW_SECOND)
 #define PAUSE    (FW_SECOND / 2) /* before accepting again, when there are no file descriptors left */
@@ -43,6 +43,7 @@ TAILQ_HEAD(fw_visitors, fw_visitor);
 
 struct fw_door {
     fw_doorway way;
+    gid_t group;
     int epoll_fd;
     unsigned limit;
     fw_time patience;
@@ -101,11 +102,11 @@ static void say_no(int socket, const char *why) {
 
 fw_status fw_door_open(const fw_door_options *options, fw_door **self_p) {
     *self_p = NULL;
-    if (geteuid() == NOBODY)
+    if (geteuid() == FW_NOBODY)
         return fw_fail(FW_UNSUPPORTED,
                        "a sender that runs as `nobody` (user %d) shares no memory, since any user of another "
                        "namespace looks the same; let it run as a user of its own",
-                       NOBODY);
+                       FW_NOBODY);
     fw_door *self = calloc(1, sizeof *self);
     if (!self)
         return fw_fail(FW_NO_MEMORY, "out of memory");
@@ -115,7 +116,11 @@ fw_status fw_door_open(const fw_door_options *options, fw_door **self_p) {
     self->patience = options->patience ? options->patience : PATIENCE;
     self->accept_at = FW_FOREVER;
     self->epoll_fd = -1;
-    fw_status status = fw_doorway_open(options->folder, &self->way);
+    self->group = FW_NO_GROUP;
+    self->way.folder_fd = self->way.lock_fd = self->way.listen_fd = -1;
+    fw_status status = options->group ? fw_door_group_find(options->group, &self->group) : FW_OK;
+    if (status == FW_OK)
+        status = fw_doorway_open(options->folder, self->group, &self->way);
     if (status == FW_OK && (self->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
         status = fw_fail_errno(errno, "no door can be opened");
     if (status == FW_OK)
@@ -143,11 +148,15 @@ static const char *unwelcome(const fw_door *self, int socket) {
     socklen_t size = sizeof who;
     if (self->counts.visitors >= self->limit)
         return "this sender shares its memory with as many receivers as it may already";
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) || who.uid == NOBODY)
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) || who.uid == FW_NOBODY)
         return "this receiver's user is not known in the sender's user namespace, so that no memory is shared";
-    if (who.uid != geteuid() && who.uid != 0)
-        return "memory is shared within one user only, and the sender runs as another";
-    return NULL;
+    if (who.uid == geteuid() || who.uid == 0)
+        return NULL;
+    if (self->group == FW_NO_GROUP)
+        return "memory is shared within one user only, and the sender runs as another; its --door-group lets in more";
+    return fw_door_group_has(self->group, socket) ? NULL
+                                                  : "memory is shared within one user and a group only (--door-group), "
+                                                    "which this receiver's user is not in";
 }
 
 static void admit(fw_door *self, fw_time now, int socket) {

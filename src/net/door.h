@@ -26,13 +26,14 @@ typedef struct fw_visitor fw_visitor;
 
 typedef struct fw_door_options {
     const char *folder; /* NULL: see door_folder.h; made 0700 if missing */
+    const char *group;  /* a name or number: its members are let in, too; NULL: nobody is but this user and root */
     unsigned visitors;  /* the most at a time, those that left and live on counted; 0: 1024 */
     fw_time patience;   /* how long a visitor may take to knock; 0: 2 s */
 } fw_door_options;
 
 /* Doors of senders that are gone are cleaned away; a living one's is never touched.
  * Errors: FW_DENIED (the folder is somebody else's, or open to others), FW_UNSUPPORTED (this process runs as `nobody`, as
- * whom users of other namespaces appear), FW_NOT_FOUND, FW_NO_MEMORY, FW_IO; *self_p is then NULL. */
+ * whom users of other namespaces appear), FW_INVALID (no such group), FW_NOT_FOUND, FW_NO_MEMORY, FW_IO; *self_p is then NULL. */
 fw_status fw_door_open(const fw_door_options *options, fw_door **self_p);
 
 /* Its file's name in the folder, for `welcome`; owned by the door. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -56,25 +57,28 @@ static fw_status claim_name(fw_doorway *self) {
     return status;
 }
 
-static fw_status listen_at(fw_doorway *self) {
+/* The mode of the socket is that of its file. Nobody can connect before it listens. */
+static fw_status listen_at(fw_doorway *self, gid_t group) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     memcpy(address.sun_path, self->path, sizeof address.sun_path);
     self->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (self->listen_fd < 0 || bind(self->listen_fd, (const struct sockaddr *)&address, sizeof address) ||
+    if (self->listen_fd < 0 || fchmod(self->listen_fd, 0600) ||
+        bind(self->listen_fd, (const struct sockaddr *)&address, sizeof address) ||
+        (group != FW_NO_GROUP && (chown(self->path, (uid_t)-1, group) || chmod(self->path, 0660))) ||
         listen(self->listen_fd, SOMAXCONN))
         return fw_fail_errno(errno, "no door can be opened in %s", self->folder);
     return FW_OK;
 }
 
-fw_status fw_doorway_open(const char *folder, fw_doorway *self) {
+fw_status fw_doorway_open(const char *folder, gid_t group, fw_doorway *self) {
     *self = (fw_doorway){ .folder_fd = -1, .lock_fd = -1, .listen_fd = -1 };
-    fw_status status = fw_door_folder_make(folder, self->folder, &self->folder_fd);
+    fw_status status = fw_door_folder_make(folder, group, self->folder, &self->folder_fd);
     if (status != FW_OK)
         return status;
     clean(self);
     status = claim_name(self);
     if (status == FW_OK)
-        status = listen_at(self);
+        status = listen_at(self, group);
     if (status != FW_OK)
         fw_doorway_close(self);
     return status;

@@ -16,9 +16,10 @@ typedef struct fw_doorway {
     int listen_fd; /* SOCK_SEQPACKET; does not wait */
 } fw_doorway;
 
-/* Clean away what senders left that are gone, take a name, and listen. folder: as in door_folder.h.
+/* Clean away what senders left that are gone, take a name, and listen. folder, group: as in door_folder.h. Who may connect is
+ * the kernel's to check: this user, and members of the group.
  * Errors: those of fw_door_folder_make(); self is then closed. */
-fw_status fw_doorway_open(const char *folder, fw_doorway *self);
+fw_status fw_doorway_open(const char *folder, gid_t group, fw_doorway *self);
 
 /* Removes the file and its lock. */
 void fw_doorway_close(fw_doorway *self);

@@ -127,6 +127,8 @@ def test_a_usage_error_is_one_sentence_and_exit_2(framewire: Command, arguments:
         ("--encoding", "jpegs", "with 1 to 100"),
         ("--when-full", "drop", "must be one of wait|drop-oldest|drop-newest"),
         ("--when-full", "drop-oldst", "did you mean drop-oldest?"),
+        ("--door-group", "no-such-group", "there is no group of this name"),
+        ("--door-group", "65534", "user namespace"),
         ("--queue", "0", "must be a number of frames from 1 to 1000000, or a time, like 100ms"),
         ("--queue", "many", "must be a number of frames from 1 to 1000000, or a time, like 100ms"),
     ],

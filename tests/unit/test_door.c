@@ -593,8 +593,15 @@ static void a_folder_that_others_can_use_is_refused(void **state) {
     (void)state;
     fw_door *door;
     make_folder("open");
-    assert_int_equal(chmod("open", 0770), 0);
-    assert_fails(fw_door_open(&(fw_door_options){ .folder = "open" }, &door), FW_DENIED, "mode 0770");
+    static const mode_t modes[] = { 0770, 0750, 0701, 0704 };
+    static const char *const why[] = { "mode 0770", "mode 0750", "mode 0701", "mode 0704" };
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(chmod("open", modes[i]), 0);
+        assert_fails(fw_door_open(&(fw_door_options){ .folder = "open" }, &door), FW_DENIED, why[i]);
+    }
+    assert_int_equal(chmod("open", 0710), 0); /* passing through leads to no door but those of a group */
+    assert_ok(fw_door_open(&(fw_door_options){ .folder = "open" }, &door));
+    fw_door_close(&door);
     write_file("file", "x", 1);
     assert_fails(fw_door_open(&(fw_door_options){ .folder = "file" }, &door), FW_NOT_FOUND, "file");
     assert_fails(fw_door_open(&(fw_door_options){ .folder = "no/such" }, &door), FW_NOT_FOUND, "cannot be made");

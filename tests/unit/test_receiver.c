@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -159,6 +160,53 @@ static void a_worker_reads_frames_in_shared_memory(void **state) {
 static void a_worker_that_finds_no_door_gets_payloads(void **state) {
     (void)state;
     a_worker_answers_every_frame("tcp://127.0.0.1:*", false);
+}
+
+/* A worker of user and group 1 that answers one frame; exits with 1 if it read it in shared memory, with 2 if not. */
+static pid_t worker_of_another_user(int url_fd, gid_t further_group) {
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    char url[128] = { 0 };
+    fw_receiver *receiver;
+    fw_frame *frame;
+    if (setgroups(1, &further_group) || setresgid(1, 1, 1) || setresuid(1, 1, 1) ||
+        read(url_fd, url, sizeof url - 1) <= 0 ||
+        fw_receiver_open(FW_RECEIVER_OPTIONS(.url = url, .door = "shared"), &receiver) != FW_OK ||
+        fw_receiver_receive(receiver, PATIENCE, &frame) != FW_OK)
+        _exit(3);
+    bool shared = strcmp(fw_frame_transport(frame), "shm") == 0;
+    for (size_t i = 0; i < fw_frame_size(frame); i++)
+        if (((const uint8_t *)fw_frame_data(frame))[i] != 42)
+            _exit(4);
+    if (fw_receiver_reply(receiver, &frame, NULL) != FW_OK)
+        _exit(5);
+    fw_receiver_close(&receiver);
+    _exit(shared ? 1 : 2);
+}
+
+static void workers_of_the_doors_group_read_shared_memory(void **state) {
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* nobody else can be made up */
+    static const gid_t groups[] = { 4242, 4243 };
+    for (int i = 0; i < 2; i++) {
+        int pipes[2], status;
+        assert_int_equal(pipe(pipes), 0);
+        pid_t child = worker_of_another_user(pipes[0], groups[i]);
+        assert_true(child > 0);
+        fw_sender *sender =
+            open_sender(FW_SENDER_OPTIONS(.url = "tcp://127.0.0.1:*", .door = "shared", .door_group = "4242"));
+        assert_true(write(pipes[1], fw_sender_url(sender, 0), strlen(fw_sender_url(sender, 0))) > 0);
+        send_frame(sender, 42);
+        assert_ok(fw_sender_finish(sender));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 1 + i);
+        fw_sender_close(&sender);
+        close(pipes[0]);
+        close(pipes[1]);
+    }
 }
 
 static void a_frame_says_what_it_is(void **state) {
@@ -919,6 +967,7 @@ static void memory_that_is_not_sealed_is_not_read(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(workers_of_the_doors_group_read_shared_memory), /* forks: before there are threads */
         cmocka_unit_test(a_worker_reads_frames_in_shared_memory),
         cmocka_unit_test(a_worker_that_finds_no_door_gets_payloads),
         cmocka_unit_test(a_frame_says_what_it_is),

@@ -64,6 +64,7 @@ typedef struct fw_sender_options {
     const char *ready_file; /* gets the URLs once they listen, one a line */
     const char *door;       /* the folder where local receivers find the shared memory; NULL: FRAMEWIRE_DOOR,
                                else $XDG_RUNTIME_DIR/framewire, else /tmp/framewire-UID */
+    const char *door_group; /* a group, by name or number, whose members may read the shared memory, too; NULL: none */
 } fw_sender_options;
 
 #define FW_SENDER_OPTIONS(...) (&(fw_sender_options){ __VA_ARGS__ })
