@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -177,6 +178,16 @@ def test_frames_that_are_all_too_large_end_it_at_once(framewire: Command) -> Non
     assert done.returncode == 1
     assert "a memory budget of 12 MiB has room for frames of up to 8 MiB each" in done.stderr
     assert done.stderr.count("a frame of 12000000 bytes is larger than the largest block") == 1
+
+
+def test_a_budget_beyond_what_there_is_is_warned_of_at_the_start(start: Start) -> None:
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE") >> 20
+    sending = start("send", "test:bars?count=1", *PUSH, "--memory", f"{machine + 1024}MiB")
+    take_all(sending.url)
+    assert sending.wait() == 0
+    said = sending.stderr.splitlines()[0]
+    assert f"a memory budget of {machine + 1024} MiB does not fit into the " in said
+    assert "ask for at most " in said
 
 
 def test_a_file_that_is_too_large_is_one_bad_input(start: Start, tmp_path: Path) -> None:

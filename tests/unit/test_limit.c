@@ -72,6 +72,10 @@ static void a_container_sees_its_own_group_as_the_root(void **state) {
     put("proc/self/cgroup", "0::/\n");
     put("sys/fs/cgroup/memory.max", "268435456\n");
     assert_int_equal(fw_memory_limit(root), 268435456);
+    /* Under version 1 it knows its name outside, where there is nothing. */
+    put("proc/self/cgroup", "4:memory:/docker/abc\n0::/docker/abc\n");
+    put("sys/fs/cgroup/memory/memory.limit_in_bytes", "134217728\n");
+    assert_int_equal(fw_memory_limit(root), 134217728);
 }
 
 static void version_1_is_read_too(void **state) {
