@@ -35,6 +35,7 @@ static void workers_are_given_fresh_memory_before_frames_in_it(void **state) {
     take_memory(&worker);
     assert_true(worker.region != first);
     enter_worker(&other, sender, 2);
+    settle_inside(&other);
     assert_true(other.region == worker.region);
     send_frame(sender);
     send_frame(sender);
