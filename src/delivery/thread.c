@@ -22,7 +22,8 @@ typedef struct hub {
     fw_time alone_since; /* nobody takes frames though there are some; 0: somebody does */
     bool alone_said;
     fw_time results_since; /* the outputs are finished; results are waited for */
-    fw_time reconnect_at;  /* of collect, after a wrong peer; 0: not due */
+    bool results_said;
+    fw_time reconnect_at; /* of collect, after a wrong peer; 0: not due */
     struct pollfd fds[POLL_MAX];
 } hub;
 
@@ -168,16 +169,21 @@ bool fw_sender_pack_end(fw_sender *self, size_t pad, fw_packed *packed) {
     return status == FW_OK;
 }
 
-static bool results_done(const hub *self, fw_time now) {
+static bool results_done(hub *self, fw_time now) {
     const fw_sender *sender = self->sender;
     fw_collect *collect = sender->collect;
     if (collect == NULL || now >= sender->stop_by)
         return true;
     pthread_mutex_lock(&collect->lock);
-    bool all = collect->open.count == 0;
+    size_t open = collect->open.count;
     fw_time since = collect->last > self->results_since ? collect->last : self->results_since;
     pthread_mutex_unlock(&collect->lock);
-    return all || now >= fw_after(since, sender->options.deadline);
+    if (open > 0 && !self->results_said && now - since >= SAY_AFTER) {
+        self->results_said = true;
+        fw_info("waiting for %zu result%s at %s; lost when none has come for %.3g s (--deadline)", open,
+                open == 1 ? "" : "s", collect->socket->bound, (double)sender->options.deadline / (double)FW_SECOND);
+    }
+    return open == 0 || now >= fw_after(since, sender->options.deadline);
 }
 
 /* Under the lock: when the last frame was done with; telling receivers of the end takes its time. */

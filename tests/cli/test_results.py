@@ -68,12 +68,13 @@ def test_results_go_to_a_file_and_the_summary_to_stdout(start: Start, tmp_path: 
 
 def test_results_that_do_not_come_back_are_lost_and_exit_3(start: Start, tmp_path: Path) -> None:
     photos = pictures.folder(tmp_path / "photos", 4)
-    sending = start("send", photos, *BACK, "--results", tmp_path / "r.jsonl", "--summary", "-", "--deadline", "300ms")
+    sending = start("send", photos, *BACK, "--results", tmp_path / "r.jsonl", "--summary", "-", "--deadline", "2500ms")
     worker(sending, lambda results, frame: mean(results, frame) if frame.seq % 2 else None)
     assert sending.wait() == 3
     (account,) = lines(sending.stdout)
     assert (account["sent"], account["results"], account["lost"]) == (4, 2, 2)
-    assert "2 lost" in sending.stderr
+    waiting = f"waiting for 2 results at {sending.urls[1]}; lost when none has come for 2.5 s (--deadline)"
+    assert waiting in sending.stderr and "2 lost" in sending.stderr
     assert len(lines((tmp_path / "r.jsonl").read_text())) == 2
 
 
