@@ -14,6 +14,8 @@
 #include "base/status.h"
 #include "delivery/options.h"
 
+#define MIB 1048576.0
+
 static void tell(int fd) {
     uint64_t one = 1;
     (void)!write(fd, &one, sizeof one);
@@ -89,8 +91,8 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
     if (status == FW_OK)
         status = fw_pool_open(self->options.memory, &self->pool);
     if (status == FW_OK && fw_pool_largest(self->pool) < self->options.memory)
-        fw_info("a memory budget of %zu MiB has room for frames of up to %zu MiB each", self->options.memory >> 20,
-                fw_pool_largest(self->pool) >> 20);
+        fw_info("a memory budget of %.4g MiB has room for frames of up to %.4g MiB each",
+                (double)self->options.memory / MIB, (double)fw_pool_largest(self->pool) / MIB);
     if (status == FW_OK && self->options.keys != NULL)
         status = fw_security_open(self->context, self->options.keys, self->options.allow, NULL, &self->security);
     fw_results_options results = {

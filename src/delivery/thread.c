@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,9 +98,13 @@ static void watch_for_takers(hub *self, fw_time now) {
         fw_info("waiting for %u %s%s at %s (%u connected)", needed, first->kind->taker, needed == 1 ? "" : "s",
                 first->url, there);
     }
-    if (now >= fw_after(self->alone_since, sender->options.timeout))
-        fw_sender_break(sender, fw_fail(FW_NOT_FOUND, "nobody came to %s in %.3g s (--timeout)", first->url,
-                                        (double)sender->options.timeout / (double)FW_SECOND));
+    if (now < fw_after(self->alone_since, sender->options.timeout))
+        return;
+    char who[64] = "nobody";
+    if (there > 0)
+        snprintf(who, sizeof who, "only %u of %u %ss", there, needed, first->kind->taker);
+    fw_sender_break(sender, fw_fail(FW_NOT_FOUND, "%s came to %s in %.3g s (--timeout)", who, first->url,
+                                    (double)sender->options.timeout / (double)FW_SECOND));
 }
 
 /* Under the lock: memory that is not used goes back to the system. *old: what is to be closed, after the lock. */

@@ -29,12 +29,22 @@ static fw_status parse_kind(const fw_spec *spec, fw_picture_kind *kind_p) {
                    spec->rest);
 }
 
+static fw_status check_size(const fw_spec *spec, fw_limits limits, fw_format *format) {
+    fw_limits_default(&limits);
+    fw_status status = fw_format_complete(format);
+    if (status == FW_OK)
+        status = fw_limits_check(&limits, format);
+    if (status == FW_OK)
+        return FW_OK;
+    return fw_fail(FW_INVALID, "test:%s: size=%" PRIu32 "x%" PRIu32 ": %s", spec->rest, format->width, format->height,
+                   fw_cause());
+}
+
 static fw_status test_open(const fw_source_request *request, void **state_p) {
     static atomic_uint_least64_t opened;
     const fw_spec *spec = request->spec;
     fw_picture_kind kind = FW_PICTURE_BARS;
     fw_format format = { 0 };
-    fw_limits limits = request->options->limits;
     uint64_t count = 0;
     fw_status status = parse_kind(spec, &kind);
     if (status == FW_OK)
@@ -44,14 +54,7 @@ static fw_status test_open(const fw_source_request *request, void **state_p) {
     if (status == FW_OK)
         status = fw_parse_count(fw_param_text(spec, &fw_source_test, "count"), &count);
     if (status == FW_OK)
-        status = fw_format_complete(&format);
-    if (status == FW_OK) {
-        fw_limits_default(&limits);
-        status = fw_limits_check(&limits, &format);
-        if (status == FW_TOO_LARGE)
-            status = fw_fail(FW_INVALID, "test:%s: size=%" PRIu32 "x%" PRIu32 ": %s", spec->rest, format.width,
-                             format.height, fw_cause());
-    }
+        status = check_size(spec, request->options->limits, &format);
     if (status != FW_OK)
         return status;
     test_source *self = calloc(1, sizeof *self);

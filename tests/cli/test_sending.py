@@ -243,6 +243,7 @@ def test_metrics_are_served_where_it_says(start: Start) -> None:
         ("test:bars?colour=red", 2, "colour"),
         ("test:bars?size=big", 2, "640x480"),
         ("test:bars?size=0x5", 2, "size"),
+        ("test:bars?size=641x480&format=nv12", 2, "test:bars: size=641x480: nv12 of 641 x 480 pixels: its colours"),
         ("test:bars?size=65500x65500", 2, "test:bars: size=65500x65500: claims 65500 x 65500 pixels (limit 268 Mpx)"),
         ("test:bars?count=many", 2, "count"),
         ("test:bars?format=rgb9", 2, "rgb9"),
@@ -352,6 +353,13 @@ def test_it_waits_for_as_many_receivers_as_asked(start: Start) -> None:
             got = {frame.seq for receiver in (one, two) for frame in receiver}
     assert got == set(range(8))
     assert sending.wait() == 0
+
+
+def test_too_few_receivers_are_counted_at_the_timeout(start: Start) -> None:
+    sending = start("send", "test:bars?size=16x16&count=8", *PUSH, "--wait-workers", 2, "--timeout", "1s")
+    with Receiver(sending.url):
+        assert sending.wait() == 1
+    assert f"only 1 of 2 receivers came to {sending.url} in 1 s (--timeout)" in sending.stderr
 
 
 def test_an_open_port_without_keys_is_warned_of_loudly(start: Start) -> None:
