@@ -34,7 +34,6 @@ from .geometry import array_size, frame_size
 from .leased import Body, Credit, Died, Hello, Place, Slot, Stats, Welcome, flat, read_slots
 
 VERSION = 1
-META_MAX = 32 << 10
 ITEM_MAX = ERROR_MAX = 4096
 FORMAT_NAME_MAX = 64
 NESTING_MAX = 16

@@ -12,7 +12,6 @@ import zmq.auth
 
 from .errors import Error
 
-PUBLIC_FILE = "framewire.key"
 SECRET_FILE = "framewire.key_secret"
 
 

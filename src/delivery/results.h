@@ -1,6 +1,6 @@
 /* Where results go: JSON lines in a file that is locked, append-only and whole after a crash; arrays as .npy.
  *
- * One thread, but for fw_results_count().
+ * One thread at a time.
  */
 #ifndef FW_DELIVERY_RESULTS_H
 #define FW_DELIVERY_RESULTS_H
