@@ -1,5 +1,6 @@
 /* framewire: the command. Each verb has a file; other verbs are programs of their own, framewire-VERB. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,17 @@ static int flushed(int code) {
     return code == EXIT_DONE ? EXIT_BROKE : code;
 }
 
+/* Where a standard stream was closed, the next file that is opened would take its place, and what is said end up in it. */
+static void keep_places(void) {
+    int fd;
+    do
+        fd = open("/", O_PATH | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
+}
+
 int main(int argc, char **argv) {
+    keep_places();
     if (argc < 2) {
         help(stderr);
         return EXIT_USAGE;

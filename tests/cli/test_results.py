@@ -188,6 +188,13 @@ def test_a_line_that_could_not_be_written_whole_leaves_the_earlier_ones_undamage
     assert {line["value"]["text"] for line in got} == {"x" * 999}
 
 
+def test_a_stdout_that_is_closed_is_said_and_no_file_takes_its_place(framewire_path: Path, tmp_path: Path) -> None:
+    script = '"$0" send "test:bars?size=16x16&count=1" --to push+tcp://127.0.0.1:0 --timeout 50ms --summary - >&-'
+    done = subprocess.run(["bash", "-c", script, framewire_path], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "--summary -: Bad file descriptor" in done.stderr
+
+
 def test_a_reader_of_stdout_that_went_away_is_exit_1(start: Start) -> None:
     sending = start(
         "send", "test:bars?size=16x16&count=50", *BACK, "--results", "-", "--drain", "200ms", stdout=subprocess.PIPE
