@@ -22,6 +22,14 @@ fw_time fw_after(fw_time now, fw_time duration) {
     return __builtin_add_overflow(now, duration, &sum) ? FW_FOREVER : sum;
 }
 
+void fw_condition_init(pthread_cond_t *condition) {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 int fw_poll_ms(fw_time deadline) {
     if (deadline == FW_FOREVER)
         return -1;

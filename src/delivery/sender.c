@@ -130,11 +130,7 @@ fw_status fw_sender_open(const fw_sender_options *options, fw_sender **self_p) {
     self->wake_fd = self->look_fd = -1;
     self->stop_by = FW_FOREVER;
     pthread_mutex_init(&self->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    fw_condition_init(&self->changed);
     fw_status status = open_all(self, options);
     if (status != FW_OK)
         fw_sender_close(&self);

@@ -171,17 +171,9 @@ static void leave_queue(fw_pool *self, waiter *me) {
     serve(self); /* the next may want less than this one did */
 }
 
-static void set_up_condition(pthread_cond_t *condition) {
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
 static fw_status wait_for_slot(fw_pool *self, unsigned order, fw_time deadline, fw_slot **slot_p) {
     waiter me = { .order = order };
-    set_up_condition(&me.wake);
+    fw_condition_init(&me.wake);
     *self->last = &me;
     self->last = &me.next;
     struct timespec until = { .tv_sec = (time_t)(deadline / FW_SECOND), .tv_nsec = (long)(deadline % FW_SECOND) };

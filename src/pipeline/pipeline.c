@@ -107,11 +107,7 @@ fw_status fw_pipeline_open(const fw_pipeline_options *options, fw_pipeline **sel
     self->resume = options->sender.resume;
     pthread_mutex_init(&self->take, NULL);
     pthread_mutex_init(&self->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    fw_condition_init(&self->changed);
     fw_turns_init(&self->loans);
     fw_turns_init(&self->sends);
     fw_status status = open_all(self, options);
