@@ -26,8 +26,10 @@ _SETTLED = 30.0  # who lived so long starts over with the first
 _LOOK = 0.2
 _ALONE = 2.0
 _SAME_REQUEST = 0.5  # a second signal this soon is the first: timeout(1) sends its own to the process and to its group
-# The job's path comes first, so that the process finds this very package.
+# The job's path comes first, so that the process finds this very package. Ctrl-C goes to all processes: until one can
+# hear it, it is the supervisor's.
 _START = (
+    "import _signal; _signal.signal(_signal.SIGINT, _signal.SIG_IGN)\n"
     "import json, sys; job, *numbers = json.loads(sys.argv[1]); sys.path[:] = job['path']\n"
     "from framewire.process import Job, main; sys.exit(main(Job(**job), *numbers))"
 )
@@ -185,6 +187,7 @@ class Supervisor:
         assert worker.process is not None
         pid = worker.process.pid
         code, state, report = worker.reap()
+        self._ending |= self._signals > 0  # which may have gone to all processes, and come first
         ended = code == OK and (state.phase == ENDED or self._ending)
         if not ended:
             self._witness.died(worker.job.instance, _reason(code))

@@ -15,7 +15,7 @@ import pytest
 import framewire
 from framewire.handler import UsageError, load_handler, name_of
 from helpers.sender import Collector, Sender, until
-from helpers.work import PACKAGE, Start, starter
+from helpers.work import PACKAGE, Start, Work, starter
 
 
 @pytest.fixture
@@ -177,6 +177,39 @@ def test_told_to_leave_it_finishes_the_frame_in_hand(
     assert collector.take()[1] == "finished"
     assert work.exit_code() == 0
     assert "1 frame, 1 result, 0 errors" in work.said
+
+
+def children(work: Work) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{work.process.pid}/task/{work.process.pid}/children").read_text().split()]
+
+
+def test_what_tells_all_its_processes_to_leave_is_no_death(
+    sender: Sender, collector: Collector, start: Start, tmp_path: Path
+) -> None:
+    """Ctrl-C goes to the whole group."""
+    work = start("def handle(frame):\n    return 1\n", "--from", sender.url, "--results", collector.url)
+    sender.frame(0)
+    collector.take()
+    for pid in (work.process.pid, *children(work)):
+        os.kill(pid, signal.SIGINT)
+    assert work.exit_code() == 0
+    assert work.said == "framewire: 1 frame, 1 result, 0 errors\n"
+
+
+def test_ctrl_c_while_its_processes_start_is_heard_by_the_supervisor_alone(sender: Sender, start: Start) -> None:
+    work = start("def handle(frame):\n    return 1\n", "--from", sender.url)
+
+    def ignores_it() -> bool:
+        return any(
+            int(re.findall(r"SigIgn:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())[0], 16) & 1 << signal.SIGINT - 1
+            for pid in children(work)
+        )
+
+    until(ignores_it)
+    for pid in (*children(work), work.process.pid):
+        os.kill(pid, signal.SIGINT)
+    assert work.exit_code() == 0
+    assert work.said == "framewire: 0 frames, 0 results, 0 errors\n"
 
 
 def test_told_twice_it_leaves_at_once(sender: Sender, start: Start, tmp_path: Path) -> None:
