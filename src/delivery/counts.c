@@ -72,6 +72,8 @@ void fw_sender_metrics(void *arg, fw_text *text) {
         metric(text, "frames_done_total", "counter", "Frames that a worker answered.", counts.done);
         metric(text, "frames_dead_total", "counter", "Frames that no worker could answer.", counts.dead);
         metric(text, "frames_leased", "gauge", "Frames with a worker.", counts.leased);
+        metric(text, "frames_quarantined", "gauge", "Frames whose memory is kept for workers past their deadline.",
+               counts.quarantined);
         metric(text, "frames_redelivered_total", "counter", "Leases of frames that had one before.",
                counts.redelivered);
         metric(text, "results_error_total", "counter", "Results whose handler raised.", counts.errors);
@@ -114,8 +116,11 @@ bool fw_sender_health(void *arg, fw_text *text) {
     bool well = self->broken == FW_OK;
     fw_text_format(text, "{\"ok\":%s,\"cause\":", well ? "true" : "false");
     fw_text_json(text, self->cause, strlen(self->cause));
+    fw_text_format(text, ",\"held_up\":");
+    fw_text_json(text, self->held_up, strlen(self->held_up));
     pthread_mutex_unlock(&self->lock);
-    fw_text_format(text, ",\"receivers\":%u,\"in_flight\":%" PRIu64 ",\"memory_used\":%zu}\n", counts.peers,
-                   counts.in_flight, counts.memory_used);
+    fw_text_format(text,
+                   ",\"receivers\":%u,\"in_flight\":%" PRIu64 ",\"quarantined\":%" PRIu64 ",\"memory_used\":%zu}\n",
+                   counts.peers, counts.in_flight, counts.quarantined, counts.memory_used);
     return well;
 }

@@ -132,6 +132,7 @@ static fw_taken lease_send(fw_output *output, const fw_packed *packed, fw_frame 
         fw_sender_break(output->sender, status);
         return FW_NOT_NOW;
     }
+    self->room = frame->slot->room;
     fw_observe_frame(self, frame, now);
     fw_lease_act(self, now);
     return FW_KEPT;
@@ -189,7 +190,7 @@ static void hear_deaths(fw_lease *self, fw_time now) {
         fw_lease_dead(self, client, now);
 }
 
-/* Forget receivers that left or are gone, once the ledger has. */
+/* Each second: forget receivers that left or are gone, once the ledger has; and see who holds others up. */
 static void sweep(fw_lease *self, fw_time now) {
     if (now < self->sweep_at)
         return;
@@ -201,6 +202,7 @@ static void sweep(fw_lease *self, fw_time now) {
             fw_roster_forget(&self->roster, client);
     }
     fw_roster_forget_asked(&self->roster, now);
+    fw_lease_watch_quarantine(self);
 }
 
 bool fw_lease_read_all(fw_lease *self, fw_time now) {
@@ -296,6 +298,7 @@ static void lease_count(const fw_output *output, fw_counts *counts) {
     counts->duplicates = account.duplicates;
     counts->unknown = self->refused + totals.unknown + totals.stale + self->router.foreign;
     counts->leased = account.leased + account.started;
+    counts->quarantined = self->quarantined;
     counts->waiting += (unsigned)account.ready;
     counts->in_flight = counts->captured - counts->done - counts->dead - counts->dropped;
 }

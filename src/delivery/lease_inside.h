@@ -5,6 +5,7 @@
  *   lease_words.c    what receivers say
  *   lease_observe.c  observers: mailboxes, results passed on
  *   lease_door.c     the door: shared memory, and the proof of a death
+ *   lease_quarantine.c  memory that workers past their deadline hold
  *
  * All under the sender's lock.
  */
@@ -38,6 +39,8 @@ typedef struct fw_lease {
     fw_time listened;           /* when receivers were last listened to, */
     fw_time unheard;            /* and how long they were not, in all: the ledger's time is so much behind */
     fw_time sweep_at;           /* when receivers that are gone are forgotten */
+    size_t room;                /* of the latest frame's slot */
+    unsigned quarantined;       /* frames whose slots workers past their deadline hold */
     bool deaths;                /* some clients have died */
     unsigned behind;            /* turns in which not all was read */
     bool closing;               /* the ledger was told that no frame follows */
@@ -82,6 +85,9 @@ void fw_lease_tend_door(fw_lease *self, fw_time now);
 void fw_lease_give_memory(fw_lease *self);
 /* Where a receiver that is in finds a frame. */
 fw_place fw_lease_place(const fw_lease *self, const fw_frame *frame, bool copy);
+
+/* From time to time: who holds memory past its deadline, and is it the last? */
+void fw_lease_watch_quarantine(fw_lease *self);
 
 /* Do what the ledger says is to be done. */
 void fw_lease_act(fw_lease *self, fw_time now);

@@ -57,6 +57,7 @@ struct fw_sender {
     fw_time stop_by;  /* FW_FOREVER until fw_sender_stop() */
     fw_status broken; /* what ended it early */
     char cause[1024];
+    char held_up[512]; /* by whom, where receivers keep the last memory; empty: nobody does */
     uint8_t header[FW_HEADER_MAX];
 };
 

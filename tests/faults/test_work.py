@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -156,6 +157,29 @@ def test_a_stopped_worker_reads_its_frame_unchanged_and_its_late_result_is_count
     account = sending.account(300)
     assert account["duplicates"] >= 1 and account["redelivered"] >= 1
     assert worker.stdout.strip() == "same"
+
+
+@pytest.mark.parametrize("work", ["door"], indirect=True)
+def test_who_keeps_the_last_memory_past_its_deadline_is_named(send: Send, work: Callable[..., Running]) -> None:
+    sending = send(
+        *("test:noise?size=512x512&format=mono8", "--rate", "100fps", "--memory", "1MiB", "--deadline", "300ms"),
+        *("--wait-workers", 2, "--metrics", "127.0.0.1:0"),
+    )
+    worker = work(
+        sending.url, "if frame.attempt == 1 and frame.seq < 2: os.kill(os.getpid(), signal.SIGSTOP)", "--processes", 2
+    )
+    sending.running.says("no memory is left: 4 frames are with workers past their deadline, 2 of them with ")
+    health = json.loads(sending.running.page("health"))
+    assert health["ok"] and health["quarantined"] == 4
+    assert any(health["held_up"].endswith(f"/{pid}") for pid in processes(worker)), health
+    assert "\nframewire_frames_quarantined 4\n" in sending.running.metrics
+    for pid in processes(worker):
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: json.loads(sending.running.page("health"))["held_up"] == "", "nobody is waited for")
+    sending.running.signal()
+    sending.wait()
+    assert worker.wait() == 0, worker.stderr
+    sending.account(len(sending.lines))
 
 
 def test_a_sender_that_is_killed_is_waited_for_and_gone_on_with(send: Send, work: Callable[..., Running]) -> None:

@@ -109,8 +109,12 @@ class Running:
     @property
     def metrics(self) -> str:
         """What /metrics says now; needs --metrics."""
+        return self.page("metrics")
+
+    def page(self, name: str) -> str:
+        """What /metrics or /health says now; needs --metrics."""
         self.says("/metrics\n")
-        with urlopen(self.stderr.split("metrics at ")[1].split()[0]) as answer:
+        with urlopen(self.stderr.split("metrics at ")[1].split()[0].removesuffix("metrics") + name) as answer:
             return str(answer.read(), "utf-8")
 
     def signal(self, number: int = signal.SIGTERM) -> None:

@@ -74,7 +74,8 @@ typedef struct fw_sender_options {
 typedef struct fw_counts {
     bool leases; /* the first output is leased: frames are done or dead, not sent */
     uint64_t captured, sent, done, dead, dropped, in_flight;
-    uint64_t leased;                                         /* of in_flight: with a worker */
+    uint64_t leased;      /* of in_flight: with a worker */
+    uint64_t quarantined; /* frames whose memory is kept for workers that are past their deadline and may read it */
     uint64_t results, errors, lost, duplicates, redelivered; /* lost = sent - results, where results are collected */
     uint64_t unknown;           /* results that belong to no frame of this run, and messages that break the format */
     uint64_t bytes;             /* of payloads, sent */
