@@ -2,7 +2,7 @@
  *
  * Prints its URL, waits for WORKERS, sends COUNT frames, and prints as one line of JSON what all but the first tenth cost.
  * FILL: `number` writes the frame's number into its first bytes, `clock` the time, `stamps` the number at each 64 KiB and at
- * the end, `copy` copies a whole frame in. RATE: frames a second; 0: as fast as they are taken. `times`: when each result came.
+ * the end and the time of before at byte 16, `copy` copies a whole frame in first. RATE: frames a second; 0: as fast as they are taken. `times`: when each result came.
  * leased_send memcpy WxH COUNT measures one core that copies a frame into a warm slot.
  */
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include <framewire/framewire.h>
 
 #define STAMP_STEP ((size_t)64 << 10)
+#define TIME_AT    16
 
 static int64_t clock_ns(clockid_t clock) {
     struct timespec now;
@@ -37,13 +38,15 @@ static void stamp(char *data, size_t size, uint64_t number) {
 }
 
 static void fill(const char *how, char *data, size_t size, const char *picture, uint64_t number) {
+    int64_t now = clock_ns(CLOCK_MONOTONIC);
     if (strcmp(how, "copy") == 0)
         memcpy(data, picture, size);
     if (strcmp(how, "copy") == 0 || strcmp(how, "stamps") == 0) {
         stamp(data, size, number);
+        memcpy(data + TIME_AT, &now, sizeof now);
         return;
     }
-    int64_t word = strcmp(how, "clock") == 0 ? clock_ns(CLOCK_MONOTONIC) : (int64_t)number;
+    int64_t word = strcmp(how, "clock") == 0 ? now : (int64_t)number;
     memcpy(data, &word, sizeof word);
 }
 

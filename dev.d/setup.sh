@@ -75,6 +75,28 @@ need_test_setup() {
 
 docker_runs() { command -v docker >/dev/null && timeout 10 docker info >/dev/null 2>&1; }
 
+# What Framewire is measured against, in an environment of its own. What pip cannot install is said in missing/.
+setup_peers() {
+    local peers=$build/venv-peers list=bench/peers/requirements.txt line
+    if [ ! -x "$peers/bin/pip" ]; then
+        say "setup: a virtual environment in build/venv-peers"
+        /usr/bin/python3 -m venv "$peers"
+    fi
+    rm -rf "$peers/missing"
+    mkdir "$peers/missing"
+    while read -r line; do
+        say "setup: pip install $line"
+        "$peers/bin/pip" install --quiet --disable-pip-version-check -c "$list" "$line" 2>"$build/pip.log" ||
+            sed -n 's/^ERROR: //p' "$build/pip.log" | tail -1 >"$peers/missing/${line%%==*}"
+    done < <(grep -v '^#' "$list")
+}
+
+need_peers() {
+    [ -x "$build/venv-peers/bin/pip" ] && [ -z "$(ls -A "$build/venv-peers/missing")" ] || rm -f "$build/.done-setup-peers"
+    once setup-peers bench/peers/requirements.txt -- setup_peers
+    install_package "$build/venv-peers"
+}
+
 # install_package VENV: the Python package, editable; again only when its metadata changed.
 install_package() {
     [ -x "$1/bin/framewire-work" ] || rm -f "$build/.done-package-$(basename "$1")"

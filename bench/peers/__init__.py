@@ -1,0 +1,1 @@
+"""Framewire beside other ways to get frames from one process to another: ./dev bench peers [--quick]."""
