@@ -16,7 +16,7 @@ from .costs import Meter, Reading
 STEP = 65536  # stamps as in leased_send.c: [number, ~number] at each STEP and at the end
 TIME_AT = 16  # ns of CLOCK_MONOTONIC, from before the frame was copied in
 PAGE = 4096
-LIMIT = 40.0  # seconds; what takes longer is stuck
+LIMIT = 60.0  # seconds; what takes longer is stuck
 
 Pixels = NDArray[np.uint8]
 

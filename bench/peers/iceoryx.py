@@ -40,7 +40,8 @@ def send(link: Link, source: Source) -> None:
     with Ends(link) as ends:
         publisher = ends.frames.publisher_builder().initial_max_slice_len(size).create()
         notifier = ends.events.notifier_builder().create()
-        link.wait("ready")
+        link.offer("publishing", "")
+        link.wait("subscribed")
         publisher.update_connections()
         for _ in source:
             sample = publisher.loan_slice_uninit(size)
@@ -53,9 +54,11 @@ def send(link: Link, source: Source) -> None:
 
 def receive(link: Link, taker: Taker) -> None:
     with Ends(link) as ends:
+        link.wait("publishing")
         subscriber = ends.frames.subscriber_builder().create()
         listener = ends.events.listener_builder().create()
-        link.offer("ready", "")
+        subscriber.receive()  # connects: until then the publisher does not wait for it, and drops what is too much
+        link.offer("subscribed", "")
         while taker.wants:
             if link.variant == "events":
                 listener.blocking_wait()
