@@ -108,7 +108,8 @@ def test_a_connection_cut_in_the_middle_of_a_frame_is_taken_up_again(send: Send,
         worker = crew.one(url=proxy.url, credit=3)
         sending.wait()
         account = sending.account(12)
-        assert proxy.cuts == 1 and len(worker.events("welcome")) == 2
+        # A word that was queued before the cut may come ahead of the hello: then the hub asks for another.
+        assert proxy.cuts == 1 and len(worker.events("welcome")) in (2, 3)
         assert all(line["value"]["sum"] == 3 << 20 for line in sending.lines)
     assert account["redelivered"] >= 1
 
