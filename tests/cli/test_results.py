@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import threading
@@ -134,6 +135,25 @@ def test_resume_skips_what_is_done_and_cuts_a_torn_line(start: Start, tmp_path: 
     assert [frame.header["item"] for frame in worker(again, mean)] == ["2.ppm"]
     assert again.wait() == 0
     assert [line["item"] for line in lines(file.read_text())] == ["0.ppm", "2.ppm", "1.ppm", "3.ppm", "2.ppm"]
+
+
+def test_a_file_that_changed_since_its_result_is_said_and_skipped(start: Start, tmp_path: Path) -> None:
+    photos = pictures.folder(tmp_path / "photos", 3)
+    file = tmp_path / "r.jsonl"
+    first = start("send", photos, *BACK, "--results", file)
+    worker(first, mean)
+    assert first.wait() == 0
+    lines_before = file.read_text()
+    os.utime(photos / "0.ppm", ns=(1, 1))
+    with (photos / "2.ppm").open("ab") as grown:
+        grown.write(b"more")
+    stat = (photos / "1.ppm").stat()
+    os.utime(photos / "1.ppm", ns=(1, stat.st_mtime_ns))  # read, not changed
+    again = start("send", photos, *BACK, "--results", file, "--resume")
+    assert again.wait() == 0
+    said = [line for line in again.stderr.splitlines() if "skipped, but the file changed since its result" in line]
+    assert [line.split(":")[1].strip() for line in said] == ["0.ppm", "2.ppm"]
+    assert file.read_text() == lines_before
 
 
 def test_two_senders_cannot_write_one_file(start: Start, framewire: Command, tmp_path: Path) -> None:
