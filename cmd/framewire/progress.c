@@ -77,17 +77,20 @@ void progress_show(struct progress *self, fw_pipeline *pipeline) {
     measure(self, counts, at);
     struct line line = { 0 };
     uint64_t frames = delivered(counts);
-    add(&line, "%" PRIu64 " %s%s, ", frames, frames == 1 ? "frame" : "frames", counts->leases ? " done" : "");
+    add(&line, "%" PRIu64 " %s, ", frames, counts->leases ? "done" : frames == 1 ? "frame" : "frames");
     add_speed(&line, self->fps, self->per_second);
-    if (self->collects)
-        add_count(&line, counts->results, "result", "results");
-    if (counts->leases) {
+    if (counts->leases) { /* in this order: what stands last may be cut off at the edge of the terminal */
+        add_count(&line, counts->peers, "worker", "workers");
         add_count(&line, counts->in_flight, "in flight", "in flight");
-        add_if(&line, counts->redelivered, "redelivered", "redelivered");
         add_if(&line, counts->dead, "dead", "dead");
+        add_if(&line, counts->dropped, "dropped", "dropped");
+        add_if(&line, counts->redelivered, "redelivered", "redelivered");
+    } else {
+        if (self->collects)
+            add_count(&line, counts->results, "result", "results");
+        add_count(&line, counts->dropped, "dropped", "dropped");
+        add_count(&line, counts->peers, "receiver", "receivers");
     }
-    add_count(&line, counts->dropped, "dropped", "dropped");
-    add_count(&line, counts->peers, counts->leases ? "worker" : "receiver", counts->leases ? "workers" : "receivers");
     add_if(&line, summary.bad, "bad input", "bad inputs");
     if (self->rewrites) {
         status_line(line.text);
@@ -106,6 +109,8 @@ void progress_sum_up(const struct progress *self, const fw_summary *summary) {
     struct line line = { 0 };
     uint64_t frames = counts->leases ? counts->done : counts->sent;
     add(&line, "%" PRIu64 " %s %s", frames, frames == 1 ? "frame" : "frames", counts->leases ? "done" : "sent");
+    if (counts->leases && counts->workers > 0)
+        add(&line, " by %" PRIu64 " %s", counts->workers, counts->workers == 1 ? "worker" : "workers");
     if (frames > 0 && summary->seconds > 0) {
         add(&line, " in %.*f s (", summary->seconds < 10 ? 2 : 0, summary->seconds);
         add_speed(&line, (double)frames / summary->seconds, (double)counts->bytes / summary->seconds);

@@ -299,6 +299,7 @@ static void lease_count(const fw_output *output, fw_counts *counts) {
     counts->unknown = self->refused + totals.unknown + totals.stale + self->router.foreign;
     counts->leased = account.leased + account.started;
     counts->quarantined = self->quarantined;
+    counts->workers = self->workers;
     counts->waiting += (unsigned)account.ready;
     counts->in_flight = counts->captured - counts->done - counts->dead - counts->dropped;
 }

@@ -115,6 +115,7 @@ static void on_hello(fw_lease *self, const fw_received *in, const fw_header *hea
         snprintf(client->name, sizeof client->name, "receiver %016" PRIx64, client->instance);
     if (!was_connected && client->role == FW_ROLE_OBSERVER)
         self->observers++;
+    self->workers += known == NULL && client->role == FW_ROLE_WORKER && client->takes && self->said_end == 0;
     if (client->role != FW_ROLE_SUPERVISOR && client->takes) {
         fw_worker worker = enter(self, header, now);
         fw_status status = worker != 0 ? fw_roster_name(&self->roster, client, worker) : FW_NO_MEMORY;

@@ -34,8 +34,10 @@ fw_status fw_pipeline_summary_json(fw_pipeline *self, char *out, size_t room) {
     put(&text, "skipped", summary.skipped);
     put(&text, "bad", summary.bad);
     put(&text, "missed", summary.missed);
-    if (counts->leases)
+    if (counts->leases) {
         put(&text, "redelivered", counts->redelivered);
+        put(&text, "workers", counts->workers);
+    }
     if (sender->collect != NULL) {
         put(&text, "results", counts->results);
         put(&text, "lost", counts->lost);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import signal
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers.command import Running, wait_until
+from helpers.leased import Peer
 from helpers.plain import Receiver
 
 Start = Callable[..., Running]
@@ -102,10 +104,14 @@ class Terminal:
         self.master, self.side = pty.openpty()
         self.text = b""
 
+    def read(self, patience: float = 0) -> None:
+        if select.select([self.master], [], [], patience)[0]:
+            self.text += os.read(self.master, 65536)
+
     def shows(self, what: bytes) -> None:
         def shown() -> bool:
-            if what not in self.text and select.select([self.master], [], [], 0.1)[0]:
-                self.text += os.read(self.master, 65536)
+            if what not in self.text:
+                self.read(0.1)
             return what in self.text
 
         wait_until(shown, f"{what!r} on the terminal")
@@ -135,6 +141,56 @@ def test_progress_is_one_line_on_a_terminal_that_messages_never_mix_with(start: 
             terminal.text[: terminal.text.index(b" frames sent in ")].rsplit(b"framewire: ", 1)[0].endswith(b"\r\x1b[K")
         )
     assert sending.wait() == 0
+    terminal.close()
+
+
+def test_progress_and_the_sentence_of_leases_show_workers_and_what_became_of_frames(
+    start: Start, tmp_path: Path
+) -> None:
+    terminal, summary = Terminal(), tmp_path / "summary.json"
+    sending = start(
+        *("send", "test:noise?size=64x64", "--rate", "50fps", "--to", "tcp://127.0.0.1:*", "--attempts", 1),
+        *("--summary", summary),
+        stderr=terminal.side,
+        env={"TERM": "xterm"},
+    )
+    supervisor = Peer(sending.url, "supervisor")
+    supervisor.greets = True
+    supervisor.take("welcome")
+    for answer in ("stats", "go"):  # the hub has heard of the start; the frame runs as a suspect
+        worker = Peer(sending.url, supervisor=supervisor.instance)
+        worker.join(1)
+        worker.start(worker.take("frame"))
+        if answer == "stats":
+            worker.say("stats")
+        worker.take(answer)
+        supervisor.say("died", instance=worker.instance, reason="killed by SIGKILL")
+        worker.close()
+    last = Peer(sending.url)
+    last.join(1)
+
+    def serve() -> None:
+        word = last.poll(0.01)
+        if word and word.kind == "frame":
+            last.result(word)
+        elif word and word.kind == "end":
+            last.say("bye")
+            supervisor.say("bye")
+        terminal.read()
+
+    def shows(pattern: bytes) -> bool:
+        serve()
+        return re.search(pattern, terminal.text) is not None
+
+    pattern = rb"\r\d+ done, [\d.]+ fps, [\d.]+ MB/s, 1 worker, \d+ in flight, 1 dead, 1 redelivered\x1b"
+    wait_until(lambda: shows(pattern), "the line of progress")
+    sending.signal()
+    wait_until(lambda: shows(rb"\d+ frames done by 3 workers in .*, 1 redelivered, 1 dead\r\n"), "the sentence")
+    assert sending.wait() == 3
+    account = json.loads(summary.read_text())
+    assert (account["workers"], account["redelivered"], account["dead"]) == (3, 1, 1)
+    for peer in (supervisor, last):
+        peer.close()
     terminal.close()
 
 

@@ -81,6 +81,7 @@ typedef struct fw_counts {
     uint64_t bytes;             /* of payloads, sent */
     uint64_t nulls;             /* NaN and infinities that became null in JSON */
     uint64_t arrays_not_kept;   /* arrays in results, without result_arrays */
+    uint64_t workers;           /* that came to a leased output, in all */
     unsigned peers;             /* connected to the first output now */
     unsigned waiting;           /* frames ready to go */
     size_t memory, memory_used; /* the budget, and what slots take of it now */
