@@ -10,7 +10,8 @@ packages_test=(
     python3-pil python3-pytest python3-pytest-xdist python3-pytest-timeout python3-hypothesis)
 packages_compose=(debootstrap docker-compose)
 pip_build=(pyzmq msgpack numpy pillow setuptools wheel)
-pip_test=(pytest pytest-timeout pytest-xdist hypothesis mypy==2.4.1 ruff==0.17.6 coverage simplejpeg)
+pip_test=(pytest pytest-timeout pytest-xdist hypothesis mypy==2.4.1 ruff==0.17.6 coverage simplejpeg
+    opencv-python-headless pyarrow)
 pip_bench=(matplotlib)
 
 # need_packages NAME...: install the Debian packages that are missing, or say which they are.

@@ -63,6 +63,46 @@ def test_edges_answers_with_an_image(start: Start, tmp_path: Path) -> None:
     assert {(edges.shape, edges.dtype) for edges in map(np.load, kept)} == {((48, 64), np.dtype(np.uint8))}
 
 
+# As much of torch as the example uses, on NumPy: the real one has some hundred megabytes.
+TORCH = """
+import types
+import numpy as np
+
+class dtype: ...
+class Tensor:
+    def __init__(self, array): self.array = array
+    def numpy(self): return self.array
+    def to(self, device, non_blocking): return self
+    def float(self): return Tensor(self.array.astype(np.float32))
+    def mean(self): return self.array.mean()
+
+uint8 = dtype()
+cuda = types.SimpleNamespace(is_available=lambda: False)
+def empty(shape, dtype, pin_memory): return Tensor(np.empty(shape, np.uint8))
+"""
+
+
+@pytest.mark.parametrize("name", ["opencv.py", "arrow.py", "dlpack.py", "tensor.py:Model"])
+def test_other_libraries_read_frames_where_they_lie(start: Start, tmp_path: Path, name: str) -> None:
+    (tmp_path / "torch.py").write_text(TORCH)
+    results = tmp_path / "results.jsonl"
+    door = {"FRAMEWIRE_DOOR": str(tmp_path / "door"), "PYTHONPATH": str(tmp_path)}
+    arrays = ("--result-arrays", tmp_path / "arrays") if name == "opencv.py" else ()
+    sender = start(*SEND, "tcp://127.0.0.1:*", "--results", results, *arrays, env=door)
+    work = start("work", EXAMPLES / "workers" / name, "--from", sender.url, env=WITH_WORK | door)
+    assert sender.wait() == 0, sender.stderr
+    assert work.wait() == 0, work.stderr
+    values = [line["value"] for line in lines_of(results) if line["status"] == "done"]
+    assert len(values) == 20
+    for value in values:
+        assert isinstance(value, dict)
+        assert value["transport"] == "shm"
+        assert name != "opencv.py" or value["edges"] > 0
+        assert name != "arrow.py" or (value["shape"] == [48, 64, 3] and 0 <= value["min"] < value["max"] <= 255)
+        assert name != "dlpack.py" or (0 < value["mean"] < 255 and value["writable"] is False)
+        assert name != "tensor.py:Model" or 0 < value["score"] < 255
+
+
 def test_plain_pull_answers_without_our_package(start: Start, tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
     sender = start(*SEND, "push+tcp://127.0.0.1:*", "--collect", "tcp://127.0.0.1:*", "--results", results)
