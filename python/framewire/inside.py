@@ -39,7 +39,6 @@ class Inside:
         self._on_settled = on_settled
         self._on_lost = on_lost
         self._visit: Visit | None = None
-        self._former: Visit | None = None  # stays until the new one is in: its end would be the end of the connection
         self._knocked: float | None = None
         self._thrown_out = 0
         self._region: Region | None = None
@@ -76,8 +75,8 @@ class Inside:
             self.why = str(error)
             self._settle()
             return
-        self._close_former()
-        self._former, self._visit = self._visit, visit
+        self.leave()
+        self._visit = visit
         self._full = False
         self._poll.register(visit, select.EPOLLIN)
         self._knocked = now
@@ -89,41 +88,33 @@ class Inside:
         if now < self._knocked + _KNOCK_WITHIN:
             return self._knocked + _KNOCK_WITHIN
         self.why = f"the sender's door did not answer for {_KNOCK_WITHIN:g} s"
-        self._leave()
+        self.leave()
         self._settle()
         return now + FOREVER
 
     def start_anew(self) -> None:
         """The hub is another: what it lends, and what is read of the former one's memory, has to do with neither."""
-        self._leave()
+        self.leave()
         self._region = None
         self._thrown_out = 0
         self.releases.forget()
+
+    def leave(self) -> None:
+        """Hang up. What is still unread of this visit will not be read: the next hello does not speak of it."""
+        if self._visit is not None:
+            self._poll.unregister(self._visit)
+            self._visit.close()
+        self._visit = self._knocked = None
+        self.here = False
 
     def _settle(self) -> None:
         self._knocked = None
         self._on_settled()
 
-    def _leave(self) -> None:
-        self._close_former()
-        if self._visit is not None:
-            self._close(self._visit)
-        self._visit = self._knocked = None
-        self.here = False
-
-    def _close_former(self) -> None:
-        if self._former is not None:
-            self._close(self._former)
-            self._former = None
-
-    def _close(self, visit: Visit) -> None:
-        self._poll.unregister(visit)
-        visit.close()
-
     def _over(self, error: Error) -> None:
         """The visit has ended."""
         was_here, was_knocking = self.here, self.knocking
-        self._leave()
+        self.leave()
         if was_knocking:
             self.why = str(error)
             self._settle()
@@ -152,7 +143,6 @@ class Inside:
             self._map(packet)
             if self.knocking:
                 self.here = self._used = True
-                self._close_former()
                 self._settle()
         elif packet.kind is Kind.REFUSED:
             raise Error(f"refused: {packet.parts[0].decode(errors='replace') if packet.parts else ''}")
@@ -185,7 +175,10 @@ class Inside:
     # Frames
 
     def payload(self, place: Place) -> tuple[NDArray[np.uint8], str]:
-        """A frame's bytes and their transport. Raises BadMessage for a place that is none; it is released then."""
+        """A frame's bytes and their transport. Raises BadMessage for a place that is none; it is released then.
+
+        It is a copy, too, where a hello could not name what is held.
+        """
         slot = Slot(place.region, place.slot, place.gen)
         region = self._region
         try:
@@ -195,7 +188,7 @@ class Inside:
         except BadMessage:
             self.releases.refuse(slot)
             raise
-        return (_copy(view), "copy") if place.copy else (view, "shm")
+        return (_copy(view), "copy") if place.copy or self.releases.held > SLOTS_MAX else (view, "shm")
 
     def released(self) -> tuple[Slot, ...]:
         """What is read no more, to be said in this visit."""
@@ -203,19 +196,17 @@ class Inside:
         return taken if self.here else ()
 
     def reads(self) -> tuple[Slot, ...]:
-        """What is held, for a hello; if that is the first word of a visit, it makes up for all that was not said."""
-        if not self.here:
-            self.releases.take()
-        return self.releases.living()[:SLOTS_MAX]
+        """What is held, for a hello, which makes up for all that was not said."""
+        self.releases.take()
+        return self.releases.living()
 
     def close(self) -> None:
         """Hang up, once the last view has died: a thread waits for that."""
         visit = self._visit if self.here and self.releases.held else None
         if visit is None:
-            self._leave()
+            self.leave()
             self.releases.close()
         else:
-            self._close_former()
             self._visit = None
             threading.Thread(target=_see_off, args=(visit, self.releases), name="framewire-door", daemon=True).start()
         self._region = None

@@ -109,7 +109,10 @@ class LeasedWorker(Session):
             self.post("return", stream, key)
             return
         with self._state:
-            self._waiting[key] = frame
+            if key in self._waiting or key in self._started:
+                options.stats.unknown += 1
+            else:
+                self._waiting[key] = frame
 
     def on_message(self, stream: str, header: Header, parts: list[Any]) -> bool:
         kind, key = header.kind, (header.epoch, header.seq)

@@ -31,7 +31,8 @@ class LeasedObserver(Session):
         self._ahead = options.queue
         self._asked = 0  # frames that the hub still owes us
         self._hungry = False
-        self._lost = 0  # of this run, as the hub counts
+        self._lost = 0  # frames of this run, as the hub counts
+        self._results_lost = 0
         self._events: deque[Frame | BadMessage] = deque()
         self._results: deque[Result] = deque()
         super().__init__(url, options, "observer")
@@ -75,15 +76,14 @@ class LeasedObserver(Session):
     def on_hello(self, hello: Hello) -> None:
         hello.queue = min(self._options.queue, UINT32_MAX)
         hello.results = self._options.on_result is not None
-        if not self._inside.here:
-            self._asked = 0
+        self._asked = 0
 
     def on_welcome(self) -> None:
         if self._hungry:
             self._ask()
 
     def on_new_run(self) -> int:
-        self._lost = 0
+        self._lost = self._results_lost = 0
         return 0
 
     def on_frame(self, stream: str, header: Header, payload: Any, transport: str) -> None:
@@ -93,11 +93,12 @@ class LeasedObserver(Session):
     def on_message(self, stream: str, header: Header, parts: list[Any]) -> bool:
         if header.kind != "result":
             return False
-        self.on_lost(header.lost)
+        self._options.stats.results_dropped += max(0, header.lost - self._results_lost)
+        self._results_lost = header.lost
         self._results.append(Result.read(stream, header, parts[2:]))
         if len(self._results) > _RESULTS_MAX:
             self._results.popleft()
-            self._options.stats.dropped += 1
+            self._options.stats.results_dropped += 1
         return True
 
     def _came(self, event: Frame | BadMessage) -> None:

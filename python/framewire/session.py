@@ -52,6 +52,7 @@ class Session:
         self._state = threading.Lock()  # guards what both the driver and others change
         self._handshakes = 0
         self._greeted: float | None = None  # since when an answer to hello is awaited
+        self._unanswered = 0  # hellos of this connection
         self._inside = Inside(options.door, self._on_settled, self._say_hello)
         self._door_said = False
         self._copies_said = False
@@ -146,9 +147,10 @@ class Session:
             supervisor=options.identity.supervisor,
             streams=tuple(sorted(options.streams or ())),
         )
-        if not self._inside.here:  # else the door is the connection, and this only renews our address
-            self.up = False
-            self._outbox.keep_answers()  # all else is said by hello
+        self._inside.leave()
+        self.up = False
+        self._outbox.keep_answers()  # all else is said by hello
+        self._unanswered += 1
         hello.reads = self._inside.reads()
         self.on_hello(hello)
         self._outbox.send_outside([b"", Header("hello", body=hello).pack()])
@@ -220,9 +222,10 @@ class Session:
             self._options.stats.unknown += 1
             return
         self._greeted = None
+        self._unanswered -= 1
+        if self._unanswered > 0:
+            return  # of an earlier hello: what it says of the door is void
         former, inside = self.welcome, self._inside
-        if inside.here and body.sender == former.sender:
-            return
         self.welcome = body
         if former.sender not in (0, body.sender):
             inside.start_anew()
@@ -241,7 +244,7 @@ class Session:
         elif body.door and body.host and body.host == this_host() and self._role != "supervisor":
             inside.knock(body.door, body.token, time.monotonic())
             self._keeper.nudge()
-        elif not inside.knocking:
+        else:
             self._on_settled()
 
     def _on_settled(self) -> None:
@@ -282,9 +285,11 @@ class Session:
             self.sockets[:2] = link.socket, link.monitor
         if not link.peers:
             self.up = self._inside.here
+            self._unanswered = 0
             self._greeted = None
         if link.handshakes != self._handshakes:
             self._handshakes = link.handshakes
+            self._unanswered = 0
             if link.peers:
                 self._say_hello()
         if self._greeted is not None and now - self._greeted >= _UNANSWERED:
@@ -363,7 +368,7 @@ class Session:
         self._options.stats.bad[bad.reason] += 1
 
     def on_lost(self, lost: int) -> None:
-        """So many were dropped for us, in all."""
+        """So many frames were dropped for us, in all."""
 
     def on_sent(self, key: Key) -> None:
         """The answer to this frame has left."""

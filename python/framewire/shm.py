@@ -30,6 +30,7 @@ class Releases:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
+        self.held = 0  # slots that are viewed, or whose release was not taken yet; as often as they are held
         self._living: dict[Slot, int] = {}  # how often each is held; the owner's
         self._waiting: deque[Slot] = deque()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -40,6 +41,7 @@ class Releases:
     def hold(self, slot: Slot) -> None:
         """It is viewed from here on. The owner's thread."""
         self._living[slot] = self._living.get(slot, 0) + 1
+        self.held += 1
 
     def put(self, slot: Slot) -> None:
         """Called by finalizers: never waits, takes no lock, touches no socket."""
@@ -71,6 +73,7 @@ class Releases:
             else:
                 del living[slot]
             taken.append(slot)
+        self.held -= len(taken)
         return taken
 
     @property
@@ -78,18 +81,14 @@ class Releases:
         """There are some to take."""
         return bool(self._waiting)
 
-    @property
-    def held(self) -> int:
-        """Slots that are viewed, or whose release was not taken yet; as often as they are held."""
-        return sum(self._living.values())
-
     def living(self) -> tuple[Slot, ...]:
-        """Those, in no order. The owner's thread."""
+        """Those that are held, in no order. The owner's thread."""
         return tuple(slot for slot, held in self._living.items() for _ in range(held))
 
     def forget(self) -> None:
-        """Those that are viewed now are nobody's any more. The owner's thread."""
+        """Those that are held now are nobody's any more. The owner's thread."""
         self._living.clear()
+        self.held = 0
 
     def check_process(self) -> None:
         """Raises Error in a child that was forked since: what it would say is its parent's to say."""

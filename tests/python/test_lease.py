@@ -239,6 +239,19 @@ def test_frames_are_answered_from_any_thread(hub: Hub) -> None:
         assert sorted(word["seq"] for word in words if word["kind"] == "result") == list(range(16))
 
 
+def test_a_frame_that_is_here_already_is_not_taken_twice(hub: Hub) -> None:
+    with framewire.Receiver(hub.url) as receiver:
+        hub.frame(0)
+        frame = receiver.receive(10)
+        hub.frame(0)
+        hub.frame(1)
+        assert receiver.receive(10).seq == 1
+        assert receiver.stats.unknown == 1
+        frame.reply("once")
+        hub.takes(("start", 0), ("start", 1))
+        assert hub.result()[1] == "once"
+
+
 def test_a_lost_connection_is_taken_up_again(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
     with framewire.Receiver(hub.url, credit=3) as receiver:
         for seq in range(3):

@@ -80,10 +80,14 @@ def test_results_come_to_observers_that_ask(hub: Hub) -> None:
         keys |= {"shape": [4, 6, 3], "dtype": "|u1", "format": "rgb8", "meta": {"file": "x.jpg"}, "time": 7}
         hub.say_parts("result", "cam0", keys | {"arrays": arrays}, value, b"\1\2\3\4")
         hub.say_parts(
-            "result", "cam0", {"epoch": EPOCH, "seq": 5, "status": "dead", "error": "why", "attempt": 3}, b"\xc0"
+            "result",
+            "cam0",
+            {"epoch": EPOCH, "seq": 5, "status": "dead", "error": "why", "attempt": 3, "lost": 2},
+            b"\xc0",
         )
-        hub.frame(6)
+        hub.frame(6, lost=5)
         assert receiver.receive(10).seq == 6
+        assert (receiver.stats.dropped, receiver.stats.results_dropped) == (5, 2)
     done, dead = results
     assert (done.stream, done.seq, done.status, done.attempt, done.worker) == ("cam0", 4, "done", 2, "a/1")
     assert (done.item, done.value, done.shape, done.format) == ("x.jpg", {"n": 1}, (4, 6, 3), "rgb8")
