@@ -322,7 +322,8 @@ static int run(const struct verb *self, int argc, char **argv) {
                                             .source_count = (size_t)(argc - optind) };
         fill(&run_options, &values);
         int summary_fd = -1;
-        code = signals_start() && open_summary(values.summary, &summary_fd) ? deliver(&values, &run_options, summary_fd)
+        /* A FIFO is waited for until somebody reads it: signals still end the process as ever. */
+        code = open_summary(values.summary, &summary_fd) && signals_start() ? deliver(&values, &run_options, summary_fd)
                                                                             : EXIT_BROKE;
     }
     free(values.to.items);

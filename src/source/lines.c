@@ -14,7 +14,8 @@ fw_status fw_lines_open(fw_lines *self, const char *path) {
     self->owned = strcmp(path, "-") != 0;
     self->ended = false;
     self->begin = self->end = 0;
-    self->fd = self->owned ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    /* O_NONBLOCK: a FIFO's writer is waited for where it can be stopped, when the first line is asked for */
+    self->fd = self->owned ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : STDIN_FILENO;
     if (self->fd < 0)
         return fw_fail_errno(errno, "--list %s", path);
     self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -31,8 +32,10 @@ fw_status fw_lines_open(fw_lines *self, const char *path) {
 static fw_status fill(fw_lines *self) {
     struct pollfd waits[2] = { { .fd = self->fd, .events = POLLIN }, { .fd = self->wake, .events = POLLIN } };
     while (poll(waits, 2, -1) < 0)
-        if (errno != EINTR)
+        if (errno != EINTR) {
+            self->ended = true;
             return fw_fail_errno(errno, "the list of names cannot be read");
+        }
     if (waits[1].revents != 0)
         return fw_fail(FW_CLOSED, "the source was stopped");
     ssize_t got = read(self->fd, self->buffer + self->end, sizeof self->buffer - self->end);

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import pictures
 from helpers.command import Running, wait_until
 from helpers.leased import Peer
 from helpers.plain import Receiver
@@ -81,6 +82,37 @@ def test_a_second_signal_ends_it_at_once(start: Start) -> None:
 
         wait_until(ended_by_one_more, "the end by another signal")
         assert sending.wait() == 1
+
+
+def test_a_list_in_a_fifo_is_waited_for_and_may_be_stopped(start: Start, tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    os.mkfifo(names)
+    sending = start("send", "--list", names, *PUSH)
+    assert sending.url
+    sending.signal()
+    assert sending.wait() == 0
+
+
+def test_names_come_by_a_fifo(start: Start, tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    os.mkfifo(names)
+    sending = start("send", "--list", names, *PUSH)
+    with Receiver(sending.url) as receiver:
+        with open(names, "w") as fifo:
+            fifo.write(f"{pictures.ppm(tmp_path / 'a.ppm')}\n")
+            fifo.flush()
+            assert receiver.receive().seq == 0
+        assert list(receiver) == []
+    assert sending.wait() == 0
+
+
+def test_a_summary_that_nobody_reads_does_not_keep_signals_off(start: Start, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "account")
+    sending = start("send", "test:bars", *PUSH, "--summary", tmp_path / "account")
+    status = Path(f"/proc/{sending.process.pid}/status")
+    wait_until(lambda: "State:\tS" in status.read_text(), "the FIFO being opened")
+    sending.signal()
+    assert sending.wait() == -signal.SIGTERM
 
 
 def test_a_signal_that_comes_twice_at_once_is_one(start: Start) -> None:
