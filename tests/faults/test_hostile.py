@@ -116,7 +116,8 @@ def test_a_hostile_client_changes_nothing_and_slows_no_honest_worker(send: Send,
     assert {line["worker"] for line in sending.lines} == {f"test/{honest.process.pid}"}
     assert {line["attempts"] for line in sending.lines} == {1}
     assert account["redelivered"] == account["duplicates"] == account["errors"] == 0
-    assert hostile.said > 500 and account["unknown"] > hostile.said / 10, (hostile.said, account)
+    # All but what an observer may say.
+    assert hostile.said > 500 and account["unknown"] > hostile.said * 0.8, (hostile.said, account)
     assert beside <= 1.1 * alone, (alone, beside)
 
 
