@@ -126,6 +126,8 @@ void progress_sum_up(const struct progress *self, const fw_summary *summary) {
         add_if(&line, counts->nulls, "NaN or infinity as null", "NaN or infinities as null");
         add_if(&line, counts->arrays_not_kept, "array not kept (--result-arrays)", "arrays not kept (--result-arrays)");
     }
+    add_if(&line, counts->shared, "read in shared memory", "read in shared memory");
+    add_if(&line, counts->copied, "copied from it", "copied from it");
     add_if(&line, counts->redelivered, "redelivered", "redelivered");
     add_if(&line, counts->dead, "dead", "dead");
     add_if(&line, counts->dropped, "dropped", "dropped");

@@ -76,6 +76,9 @@ void fw_sender_metrics(void *arg, fw_text *text) {
                counts.quarantined);
         metric(text, "frames_redelivered_total", "counter", "Leases of frames that had one before.",
                counts.redelivered);
+        metric(text, "leases_shared_total", "counter", "Leases whose frame is read in shared memory.", counts.shared);
+        metric(text, "leases_copied_total", "counter", "Leases whose frame its reader copies from shared memory.",
+               counts.copied);
         metric(text, "results_error_total", "counter", "Results whose handler raised.", counts.errors);
         metric(text, "results_duplicate_total", "counter", "Results for a frame that had one.", counts.duplicates);
         metric(text, "messages_refused_total", "counter", "Messages that were refused, and changed nothing.",

@@ -289,6 +289,8 @@ static void lease_count(const fw_output *output, fw_counts *counts) {
     fw_ledger_total(self->ledger, &totals);
     counts->leases = true;
     counts->sent = output->sent;
+    counts->shared = self->shared;
+    counts->copied = self->copied;
     counts->done = account.done;
     counts->dead = account.dead;
     counts->dropped += account.dropped;

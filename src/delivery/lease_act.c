@@ -26,10 +26,13 @@ static void do_lease(fw_lease *self, const fw_action *action, fw_time now) {
         fw_ledger_on_return(self->ledger, now, action->worker, action->key);
         return;
     }
-    if (fw_lease_post(self, client, &header, &payload, payloads))
-        self->output.sent++;
-    else
+    if (!fw_lease_post(self, client, &header, &payload, payloads)) {
         fw_lease_lost(self, client, now);
+        return;
+    }
+    self->output.sent++;
+    self->shared += action->hold && !action->copy;
+    self->copied += action->hold && action->copy;
 }
 
 static void do_word(fw_lease *self, const fw_action *action, fw_kind kind, fw_time now) {

@@ -36,6 +36,7 @@ typedef struct fw_lease {
     uint64_t run;               /* random: this run of the hub, in welcome */
     char host[FW_HOST_MAX + 1]; /* the machine's boot id */
     uint64_t workers;           /* that have come */
+    uint64_t shared, copied;    /* leases by how the frame is read */
     uint64_t refused;           /* messages that break the format, or come out of turn */
     fw_time listened;           /* when receivers were last listened to, */
     fw_time unheard;            /* and how long they were not, in all: the ledger's time is so much behind */

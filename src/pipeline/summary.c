@@ -37,6 +37,8 @@ fw_status fw_pipeline_summary_json(fw_pipeline *self, char *out, size_t room) {
     if (counts->leases) {
         put(&text, "redelivered", counts->redelivered);
         put(&text, "workers", counts->workers);
+        put(&text, "shared", counts->shared);
+        put(&text, "copied", counts->copied);
     }
     if (sender->collect != NULL) {
         put(&text, "results", counts->results);

@@ -100,10 +100,13 @@ def test_four_that_have_left_with_a_frame_each_do_not_stop_the_stream(lend: Send
     worker.end()
     for keeper in keepers:
         keeper.end()
-    sending.account(40)
+    account = sending.account(40)
     how = {line["seq"]: line["value"]["how"] for line in sending.lines}
     assert sorted(how[seq] for seq in range(4)) == ["copy", "shm", "shm", "shm"]
     assert {how[seq] for seq in range(4, 40)} == {"copy"}
+    assert account["shared"] >= 3 and account["copied"] >= 37
+    assert account["shared"] + account["copied"] == 40 + account["redelivered"]
+    assert f", {account['copied']} copied from it" in sending.stderr
 
 
 def test_four_idle_workers_with_the_last_frame_in_a_variable_do_not_stop_the_stream(

@@ -78,6 +78,7 @@ typedef struct fw_counts {
     uint64_t quarantined; /* frames whose memory is kept for workers that are past their deadline and may read it */
     uint64_t results, errors, lost, duplicates, redelivered; /* lost = sent - results, where results are collected */
     uint64_t unknown;           /* results that belong to no frame of this run, and messages that break the format */
+    uint64_t shared, copied;    /* leases whose frame is read in shared memory; copied from there by its reader */
     uint64_t bytes;             /* of payloads, sent */
     uint64_t nulls;             /* NaN and infinities that became null in JSON */
     uint64_t arrays_not_kept;   /* arrays in results, without result_arrays */
