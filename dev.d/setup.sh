@@ -87,8 +87,9 @@ setup_peers() {
     mkdir "$peers/missing"
     while read -r line; do
         say "setup: pip install $line"
-        "$peers/bin/pip" install --quiet --disable-pip-version-check -c "$list" "$line" 2>"$build/pip.log" ||
-            sed -n 's/^ERROR: //p' "$build/pip.log" | tail -1 >"$peers/missing/${line%%==*}"
+        grep -vxF "$line" "$list" >"$peers/others.txt"
+        "$peers/bin/pip" install --quiet --disable-pip-version-check -c "$peers/others.txt" "$line" 2>"$build/pip.log" ||
+            sed -n 's/^ERROR: //p' "$build/pip.log" | head -1 >"$peers/missing/${line%%==*}"
     done < <(grep -v '^#' "$list")
 }
 

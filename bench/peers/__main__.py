@@ -46,11 +46,11 @@ def measure(contenders: list[Contender], width: int, height: int, quick: bool) -
     for one in found:
         first = attempt(one, Load(width, height, WARM, FIRST)) or attempt(one, Load(width, height, WARM, FIRST))
         if first is not None:
-            one.count = round(min(MOST, max(LEAST, first.fps * (0.3 if quick else 0.8))))
+            one.count = round(min(MOST, max(LEAST, first.fps * (0.3 if quick else 0.6))))
     if quick:
         rounds, paced_rounds, paced = 1, 1, Load(width, height, WARM, FPS, FPS)
     else:
-        rounds, paced_rounds, paced = 5, 2, Load(width, height, WARM, 2 * FPS, FPS)
+        rounds, paced_rounds, paced = 5, 2, Load(width, height, WARM, 100, FPS)
     at_speed = [lambda one=one: attempt(one, Load(width, height, WARM, one.count)) for one in found]
     for one, reports in zip(found, zip(*interleaved(rounds, *at_speed), strict=True), strict=True):
         one.fast = list(reports)

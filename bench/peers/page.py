@@ -38,7 +38,7 @@ Measured on {cores} cores ({cpu}), Linux {kernel}.
   stamps with the number that is due, and reads a byte of every page. A lost, torn or overwritten frame ends the run.
 - Framewire's sender is in C (`bench/leased_send.c`), as it is in use, and each of its frames is leased and answered
   (but for push+tcp). The peers' senders are Python; NumPy copies the picture with the same `memcpy`.
-- **frames/s, GB/s**: as fast as frames are taken, about a second a round. **CPU s/GB**: user and system time of both
+- **frames/s, GB/s**: as fast as frames are taken, more than half a second a round. **CPU s/GB**: user and system time of both
   sides and of every process that they start.
 - **p50, p99** of the delay at {fps} fps, from before the frame is copied in until the reader has the array; where the
   rate could not be kept, the one that was is in brackets.
