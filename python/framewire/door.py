@@ -29,8 +29,12 @@ TOKEN_SIZE = 16
 _VERSION = 1
 _OUTSIDE = 1 << 31  # of a length: the part is in the memfd
 _HEAD = struct.Struct("<4B")
+_HEADS = [struct.Struct(f"<4B{count}I") for count in range(PARTS_MAX + 1)]  # with the lengths of so many parts
 _FACTS = struct.Struct("<2Q")  # of MEMORY
-_LENGTHS = [struct.Struct(f"<{count}I") for count in range(PARTS_MAX + 1)]
+# Plain numbers: an operation on flags takes longer than to receive.
+_NOW = int(socket.MSG_DONTWAIT)
+_TAKE = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
+_CUT = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 _FD_SIZE = array.array("i").itemsize
 _FDS_ROOM = socket.CMSG_SPACE(4 * _FD_SIZE)  # for more than the one that may come, so that others are seen and closed
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,57}\.door")
@@ -47,7 +51,7 @@ class Kind(enum.IntEnum):
 
 
 class Packet(NamedTuple):
-    """One packet from the sender. `fd` (of MEMORY) is the caller's, to close; else -1."""
+    """One packet from the sender that is no message. `fd` (of MEMORY) is the caller's, to close; else -1."""
 
     kind: Kind
     parts: list[bytes]
@@ -93,7 +97,7 @@ class Visit:
                 "this system gives no pidfd (Linux 5.3 does, where a container's filter lets it), and so no memory is"
                 f" shared: {error.strerror}"
             ) from None
-        head = _HEAD.pack(_VERSION, Kind.KNOCK, 1, 0) + _LENGTHS[1].pack(len(token))
+        head = _HEADS[1].pack(_VERSION, Kind.KNOCK, 1, 0, len(token))
         try:
             self._socket.sendmsg([head, token], [_rights(pidfd)], socket.MSG_DONTWAIT)
         except (BrokenPipeError, ConnectionResetError):
@@ -109,29 +113,31 @@ class Visit:
 
     def send(self, parts: Sequence[Buffer]) -> bool:
         """Send one message. False: there is no room now. Raises Error if the sender has hung up."""
-        inside: list[Buffer] = [b""]
-        outside: list[Buffer] = []
         count = len(parts)
         if count > PARTS_MAX:
             raise Error(f"a message has at most {PARTS_MAX} parts, not {count}")
-        lengths = []
-        room = PACKET_MAX - _HEAD.size - 4 * count
+        sizes = [len(part) if type(part) is bytes else memoryview(part).nbytes for part in parts]
+        if sum(sizes) + _HEADS[count].size <= PACKET_MAX:
+            return self._send([_HEADS[count].pack(_VERSION, Kind.MESSAGE, count, 0, *sizes), *parts])
+        return self._send_large(parts, sizes)
+
+    def _send_large(self, parts: Sequence[Buffer], sizes: list[int]) -> bool:
+        head = _HEADS[len(parts)]
+        inside: list[Buffer] = [b""]
+        outside: list[Buffer] = []
+        room = PACKET_MAX - head.size
         total = 0
-        for part in parts:
-            size = len(part) if isinstance(part, bytes) else memoryview(part).nbytes
+        for place, (part, size) in enumerate(zip(parts, sizes, strict=True)):
             if size <= room:
                 room -= size
-                lengths.append(size)
                 inside.append(part)
-            else:
-                total += size
-                if total > OUTSIDE_MAX:
-                    raise Error(f"a message of more than {OUTSIDE_MAX >> 20} MiB")
-                lengths.append(size | _OUTSIDE)
-                outside.append(part)
-        inside[0] = _HEAD.pack(_VERSION, Kind.MESSAGE, count, 0) + _LENGTHS[count].pack(*lengths)
-        if not outside:
-            return self._send(inside)
+                continue
+            total += size
+            if total > OUTSIDE_MAX:
+                raise Error(f"a message of more than {OUTSIDE_MAX >> 20} MiB")
+            sizes[place] |= _OUTSIDE
+            outside.append(part)
+        inside[0] = head.pack(_VERSION, Kind.MESSAGE, len(parts), 0, *sizes)
         file = _write_file(outside)
         try:
             return self._send(inside, [_rights(file)])
@@ -140,7 +146,7 @@ class Visit:
 
     def _send(self, buffers: list[Buffer], rights: Sequence[tuple[int, int, bytes]] = ()) -> bool:
         try:
-            self._socket.sendmsg(buffers, rights, socket.MSG_DONTWAIT)
+            self._socket.sendmsg(buffers, rights, _NOW)
         except BlockingIOError:
             return False
         except (BrokenPipeError, ConnectionResetError):
@@ -149,16 +155,14 @@ class Visit:
             raise Error(f"a packet cannot be sent through the door: {error.strerror}") from None
         return True
 
-    def receive(self) -> Packet | None:
-        """The next packet; None: nothing is there.
+    def receive(self) -> list[bytes] | Packet | None:
+        """What came next: of a message, its parts. None: nothing is there.
 
         Raises Error once all is received and the sender has hung up, and for what breaks the format.
         """
         while True:
             try:
-                size, notes, flags, _ = self._socket.recvmsg_into(
-                    [self._buffer], _FDS_ROOM, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-                )
+                size, notes, flags, _ = self._socket.recvmsg_into([self._buffer], _FDS_ROOM, _TAKE)
                 break
             except BlockingIOError:
                 return None
@@ -168,30 +172,30 @@ class Visit:
                 raise Error(f"nothing can be received through the door: {error.strerror}") from None
         fds = _fds(notes) if notes else []
         try:
-            return self._packet(size, flags, fds)
+            return self._take(size, flags, fds)
         finally:
             for fd in fds:
                 os.close(fd)
 
-    def _packet(self, size: int, flags: int, fds: list[int]) -> Packet:
+    def _take(self, size: int, flags: int, fds: list[int]) -> list[bytes] | Packet:
         if size == 0:
             raise Error("the other side of the door has hung up")
-        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or len(fds) > 1:
+        if flags & _CUT or len(fds) > 1:
             raise _broken("is too long, or has more file descriptors than one, or than this process may still open")
         kind, parts, outside = self._parse(size)
         if (bool(outside) or kind in (Kind.KNOCK, Kind.MEMORY)) != bool(fds):
             raise _broken("has a file descriptor too many, or lacks the one that belongs to it")
-        if not outside:
-            return Packet(kind, parts, fds.pop() if fds else -1)
-        if kind is not Kind.MESSAGE:
-            raise _broken("is no message, and has parts outside")
+        if kind != Kind.MESSAGE:
+            if outside:
+                raise _broken("is no message, and has parts outside")
+            return Packet(Kind(kind), parts, fds.pop() if fds else -1)
         at = 0
         for place, length in outside:
             parts[place] = _read_file(fds[0], at, length)
             at += length
-        return Packet(kind, parts, -1)
+        return parts
 
-    def _parse(self, size: int) -> tuple[Kind, list[bytes], list[tuple[int, int]]]:
+    def _parse(self, size: int) -> tuple[int, list[bytes], list[tuple[int, int]]]:
         """Kind, parts, and which parts of what length are in the file."""
         buffer = self._buffer
         if size < _HEAD.size:
@@ -199,23 +203,23 @@ class Visit:
         version, kind, count, zero = _HEAD.unpack_from(buffer)
         if version != _VERSION:
             raise _broken(f"is of version {version} of the door, and not {_VERSION}")
-        if kind > Kind.MEMORY or zero or count > PARTS_MAX or size < _HEAD.size + 4 * count:
+        if kind > Kind.MEMORY or zero or count > PARTS_MAX or size < _HEADS[count].size:
             raise _broken("has a head that is cut or makes no sense")
         parts: list[bytes] = []
         outside: list[tuple[int, int]] = []
-        at = _HEAD.size + 4 * count
+        at = _HEADS[count].size
         total = 0
-        for place, length in enumerate(_LENGTHS[count].unpack_from(buffer, _HEAD.size)):
+        for length in _HEADS[count].unpack_from(buffer)[4:]:
             if length & _OUTSIDE:
                 total += length & ~_OUTSIDE
-                outside.append((place, length & ~_OUTSIDE))
+                outside.append((len(parts), length & ~_OUTSIDE))
                 parts.append(b"")
             else:
-                parts.append(buffer[at : at + length].tobytes())
+                parts.append(bytes(buffer[at : at + length]))
                 at += length
         if at != size or total > OUTSIDE_MAX:
             raise _broken("has parts that are longer than it, or shorter, or than a message may be")
-        return Kind(kind), parts, outside
+        return kind, parts, outside
 
     def close(self) -> None:
         """Hang up."""

@@ -13,6 +13,7 @@ from .errors import BadMessage, Error
 from .fields import (
     HEADER_MAX,
     INT_MAX,
+    UINT32_MAX,
     WORKER_MAX,
     Fields,
     cut,
@@ -269,13 +270,34 @@ def _read_plain_frame(fields: Fields) -> Header | None:
         return None
     shape = tuple(extents)
     header = Header("frame", epoch, seq, shape, dtype, format, encoding, item, time, monotonic, meta)
-    if not _PLAIN_KEYS.issuperset(fields):
-        try:
-            _read_lease(header, fields)
-        except BadMessage:
-            return None
+    if not _PLAIN_KEYS.issuperset(fields) and not _read_plain_lease(header, fields):
+        return None
     header.nbytes = frame_size(shape, dtype, format, encoding)
     return header
+
+
+def _read_plain_lease(header: Header, fields: Fields) -> bool:
+    """What leases add, as it mostly is: a place in shared memory, and nothing else. False: look closely."""
+    get = fields.get
+    region, slot, gen, offset, length = get("region"), get("slot"), get("gen"), get("offset"), get("length")
+    attempt, copy = get("attempt", 1), get("copy", False)
+    if (
+        type(region) is type(slot) is type(gen) is type(offset) is type(length) is type(attempt) is int
+        and type(copy) is bool
+        and "guarded" not in fields
+        and "lost" not in fields
+        and region >= 0 <= gen
+        and 0 <= slot <= UINT32_MAX >= attempt > 0
+        and offset >= 0 <= length
+    ):
+        header.attempt = attempt
+        header.place = Place(region, slot, gen, offset, length, copy)
+        return True
+    try:
+        _read_lease(header, fields)
+    except BadMessage:
+        return False
+    return True
 
 
 def _read_frame(fields: Fields, kind: str) -> Header:

@@ -129,10 +129,8 @@ class Inside:
         while self._visit is not None:
             try:
                 packet = self._visit.receive()
-                if packet is None:
-                    return None
-                if packet.kind is Kind.MESSAGE:
-                    return packet.parts
+                if not isinstance(packet, Packet):
+                    return packet
                 self._on_packet(packet)
             except Error as error:
                 self._over(error)
@@ -179,14 +177,13 @@ class Inside:
 
         It is a copy, too, where a hello could not name what is held.
         """
-        slot = Slot(place.region, place.slot, place.gen)
         region = self._region
         try:
             if region is None or region.number != place.region:
                 raise BadMessage("payload", "a frame in memory that the sender did not give")
-            view = region.view(place.slot, place.gen, place.offset, place.length)
+            view = region.view(place)
         except BadMessage:
-            self.releases.refuse(slot)
+            self.releases.refuse(place.held)
             raise
         return (_copy(view), "copy") if place.copy or self.releases.held > SLOTS_MAX else (view, "shm")
 

@@ -60,7 +60,7 @@ class LeasedWorker(Session):
                 self._hungry = True
                 self._clear_ready()
                 continue  # what came before that was cleared is there now
-            if self._outbox:
+            if self._outbox.words:
                 self.flush()
             # Only who owes nothing may sleep in the socket: answers from other threads would have to wait.
             if not self._read(wait and self.up and not self._started):

@@ -49,6 +49,11 @@ class Place(NamedTuple):
     length: int
     copy: bool = False
 
+    @property
+    def held(self) -> Slot:
+        """What is to be released."""
+        return Slot(self.region, self.slot, self.gen)
+
     @classmethod
     def read(cls, fields: Fields) -> Place:
         slot = take.uint_within(fields, "slot", None, 0)

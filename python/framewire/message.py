@@ -10,7 +10,7 @@ import msgpack
 from .errors import BadMessage
 from .fields import INT_MAX
 from .header import KINDS, STREAMLESS, Header, stream_name
-from .leased import RESULT_ARRAY_MAX, RESULT_MAX, VALUE_MAX, Place
+from .leased import RESULT_ARRAY_MAX, RESULT_MAX, VALUE_MAX
 from .values import unpack_value
 
 
@@ -29,20 +29,14 @@ def check_message(parts: Sequence[Any]) -> tuple[str, Header]:
     stream = stream_name(name) if name else ""
     header = Header.unpack(bytes(parts[1]))
     kind = header.kind
-    if kind == "frame" and count == 3 and stream and not header.place:  # mostly
-        _check_length(header, len(parts[2]))
+    if kind == "frame" and stream:  # mostly
+        _check_frame(header, parts)
         return stream, header
     if kind not in KINDS:
         return stream, header
     if (kind in STREAMLESS) is bool(stream):
         raise BadMessage("stream", f"a {kind} {'with' if stream else 'without'} a stream's name")
-    if kind == "frame":
-        if header.place:
-            _check_count("frame in shared memory", count, 2)
-            _check_length(header, _length_of(header.place))
-        else:
-            _check_count(kind, count, 3)
-    elif kind == "result":
+    if kind == "result":
         _check_count(kind, count, 3 + len(header.arrays))
         _check_result(header, parts)
     else:
@@ -67,13 +61,16 @@ def _check_count(kind: str, count: int, wanted: int) -> None:
         raise BadMessage("parts", f"a {kind} of {count} parts, not {wanted}")
 
 
-def _length_of(place: Place) -> int:
-    if place.offset + place.length > INT_MAX:
-        raise BadMessage("payload", "a place that ends beyond 2^63 - 1 bytes")
-    return place.length
-
-
-def _check_length(header: Header, size: int) -> None:
+def _check_frame(header: Header, parts: Sequence[Any]) -> None:
+    place = header.place
+    if place is None:
+        _check_count("frame", len(parts), 3)
+        size = len(parts[2])
+    else:
+        _check_count("frame in shared memory", len(parts), 2)
+        size = place.length
+        if place.offset + size > INT_MAX:
+            raise BadMessage("payload", "a place that ends beyond 2^63 - 1 bytes")
     if size != header.nbytes and header.encoding == "raw":
         text = f"raw pixels of {size} bytes, where shape and dtype say {header.nbytes}"
         raise BadMessage("payload", text)

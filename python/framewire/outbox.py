@@ -23,32 +23,29 @@ class Outbox:
     def __init__(self, link: Link, inside: Inside) -> None:
         self._link = link
         self._inside = inside
-        self._words: deque[tuple[Key | None, list[Any]]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._words)
+        self.words: deque[tuple[Key | None, list[Any]]] = deque()  # for who wants to know whether there are any
 
     def append(self, parts: list[Any], answers: Key | None = None) -> None:
         """answers: the frame that it answers; None: it does not outlive its connection."""
-        self._words.append((answers, parts))
+        self.words.append((answers, parts))
 
     def clear(self) -> None:
-        self._words.clear()
+        self.words.clear()
 
     def keep_answers(self) -> None:
         """All else was of a connection that is no more."""
-        for _ in range(len(self._words)):
-            key, parts = self._words.popleft()
+        for _ in range(len(self.words)):
+            key, parts = self.words.popleft()
             if key is not None:
-                self._words.append((key, parts))
+                self.words.append((key, parts))
 
     @property
     def has_answers(self) -> bool:
-        return any(key is not None for key, _ in self._words)
+        return any(key is not None for key, _ in self.words)
 
     def flush(self, on_sent: Callable[[Key], None]) -> None:
         """Send what can leave; on_sent hears of answers."""
-        words = self._words
+        words = self.words
         while words:
             key, parts = words[0]
             if not self.send(parts):

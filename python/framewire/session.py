@@ -116,7 +116,7 @@ class Session:
 
     def flush(self) -> None:
         """The driver: send what waits, if the hub knows us."""
-        if self.up and self._outbox:
+        if self.up and self._outbox.words:
             self._outbox.flush(self.on_sent)
         if self.ended:
             self._leave_when_done()
@@ -130,9 +130,15 @@ class Session:
     def _start(self, stream: str, key: Key) -> None:
         """Say `start`, with what is to be released by then; from any thread."""
         fields: Fields = {"v": VERSION, "kind": "start", "epoch": key[0], "seq": key[1]}
-        if self._inside.releases.waiting and self._keeper.mine:
-            fields["releases"] = flat(self._inside.released())
-        self._outbox.append([stream.encode(), msgpack.packb(fields)])
+        inside = self._inside
+        driving = self._keeper.mine
+        if driving and inside.releases.waiting:
+            fields["releases"] = flat(inside.released())
+        word = [stream.encode(), msgpack.packb(fields)]
+        # Mostly it can leave as it is: every frame comes through here, often with cold caches.
+        if driving and inside.here and self.up and not self._outbox.words and (inside.send(word) or not inside.here):
+            return
+        self._outbox.append(word)
         self._keeper.send(self)
 
     def _say_hello(self) -> None:
@@ -271,7 +277,7 @@ class Session:
 
     def _leave_when_done(self) -> None:
         """The driver: after the end, once nothing more is to be said, say bye: the hub waits for it."""
-        if self.ended and self.up and not self._left and not self._outbox and not self.is_busy():
+        if self.ended and self.up and not self._left and not self._outbox.words and not self.is_busy():
             self._left = self._outbox.send([b"", Header("bye").pack()])
 
     # Looking after the connection

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BadMessage, Error
-from .leased import Slot
+from .leased import Place, Slot
 
 ALIGNMENT = 64  # bytes: where a slot may begin
 _SIZE_MAX = 1 << 47  # bytes that a process can map
@@ -139,20 +139,20 @@ class Region:
             os.close(fd)
         self._address: int = np.frombuffer(self._map, np.uint8).__array_interface__["data"][0]
 
-    def view(self, slot: int, gen: int, offset: int, length: int) -> NDArray[np.uint8]:
-        """The bytes of a slot, read-only, 64-byte aligned: no copy.
+    def view(self, place: Place) -> NDArray[np.uint8]:
+        """The bytes of a frame in this region, read-only, 64-byte aligned: no copy.
 
-        When the last array on them is gone, the slot is put among the releases. Raises BadMessage for a descriptor that
-        does not lie in the region, and Error in a forked child. The owner's thread.
+        When the last array on them is gone, the slot is put among the releases. Raises BadMessage for a place that does
+        not lie in the region. The owner's thread.
         """
-        self.releases.check_process()
+        offset, length = place.offset, place.length
         if not (0 <= offset <= self.size and 0 < length <= self.size - offset and offset % ALIGNMENT == 0):
             raise BadMessage(
                 "payload",
                 f"a frame of {length} bytes at {offset} of shared memory that has {self.size}, in steps of 64",
             )
         interface = {"shape": (length,), "typestr": "|u1", "data": (self._address + offset, True), "version": 3}
-        held = Slot(self.number, slot, gen)
+        held = place.held
         self.releases.hold(held)
         return np.asarray(_View(self, held, interface))
 

@@ -76,7 +76,7 @@ def receive(visit: Visit) -> Packet:
     assert select.select([visit], [], [], 10)[0]
     got = visit.receive()
     assert got is not None
-    return got
+    return got if isinstance(got, Packet) else Packet(Kind.MESSAGE, got, -1)
 
 
 def open_fds() -> int:
