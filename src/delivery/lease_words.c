@@ -184,7 +184,9 @@ static void on_bye(fw_lease *self, fw_client *client, fw_time now) {
 
 static void on_stats(fw_lease *self, fw_client *client) {
     fw_counts counts;
+    fw_account account;
     fw_sender_count(self->output.sender, &counts);
+    fw_ledger_count(self->ledger, FW_ALL_STREAMS, &account);
     fw_meta numbers = { 0 };
     const struct {
         const char *name;
@@ -195,14 +197,15 @@ static void on_stats(fw_lease *self, fw_client *client) {
         { "dead", counts.dead },
         { "dropped", counts.dropped },
         { "in_flight", counts.in_flight },
-        { "leased", counts.leased },
+        { "ready", counts.waiting },
+        { "leased", account.leased },
+        { "started", account.started },
         { "errors", counts.errors },
         { "redelivered", counts.redelivered },
         { "duplicates", counts.duplicates },
         { "unknown", counts.unknown },
         { "workers", counts.peers },
         { "observers", self->observers },
-        { "waiting", counts.waiting },
         { "bytes", counts.bytes },
         { "memory", counts.memory },
         { "memory_used", counts.memory_used },

@@ -15,6 +15,7 @@ import zmq.auth
 
 from helpers import pictures
 from helpers.command import Command, Running, wait_until
+from helpers.leased import Peer
 from helpers.plain import Receiver, take_all
 
 Start = Callable[..., Running]
@@ -220,6 +221,26 @@ def test_drops_are_counted_when_asked_for(start: Start, policy: str, kept: list[
     assert sending.wait() == 0
     account = summary_of(sending.stdout)
     assert (account["captured"], account["sent"], account["dropped"]) == (50, 2, 48)
+
+
+def test_a_hub_tells_its_counts_by_the_names_of_the_specification(start: Start) -> None:
+    sending = start("send", "test:bars?size=64x48&count=4", "--to", "tcp://127.0.0.1:*", "--queue", 8)
+    worker = Peer(sending.url)
+    worker.join(credit=2)
+    frames = [worker.take("frame") for _ in range(2)]
+    worker.start(frames[0])
+
+    def counts() -> dict[str, int]:
+        worker.say("stats")
+        told: dict[str, int] = worker.take("stats").header["counts"]
+        return told
+
+    wait_until(lambda: counts()["captured"] == 4, "all frames being captured")
+    told = counts()
+    assert {name: told[name] for name in ("in_flight", "ready", "leased", "started", "done")} == {
+        "in_flight": 4, "ready": 2, "leased": 1, "started": 1, "done": 0,
+    }  # fmt: skip
+    worker.close()
 
 
 def test_metrics_quote_what_a_path_may_hold(start: Start, tmp_path: Path) -> None:
