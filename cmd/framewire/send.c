@@ -32,7 +32,7 @@ struct values {
     fw_time queue_time, sync, deadline, drain, timeout;
     enum encoding encoding;
     int quality, when_full;
-    bool resume, retry_errors, strict, quiet, verbose;
+    bool huge_pages, resume, retry_errors, strict, quiet, verbose;
 };
 
 static const char *take_encoding(const char *text, void *arg) {
@@ -104,6 +104,8 @@ static const struct option_row options[] = {
     { "Memory and time", OPTION_GROUP },
     { "memory", OPTION_BYTES, 'm', "SIZE", "1GiB", "the budget for frames", AT(memory), .least = 1 << 20,
       .most = (uint64_t)1 << 46 },
+    { "huge-pages", OPTION_FLAG, 0,
+      .help = "use huge pages for it, where the system has them: less work for large frames", AT(huge_pages) },
     { "when-full", OPTION_CHOICE, 0, "wait|drop-oldest|drop-newest", "wait",
       "what happens when receivers are slower than the source", AT(when_full),
       .words = "wait drop-oldest drop-newest" },
@@ -238,6 +240,7 @@ static void fill(fw_pipeline_options *out, struct values *values) {
         .side_urls = values->to.count ? values->to.items + 1 : NULL,
         .stream = values->stream,
         .memory = (size_t)values->memory,
+        .huge_pages = values->huge_pages,
         .when_full = (fw_when_full)values->when_full,
         .queue = (unsigned)values->queue,
         .queue_time = values->queue_time,

@@ -89,7 +89,7 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
         return fw_fail_errno(errno, "no eventfd");
     status = fw_context_open(&self->context);
     if (status == FW_OK)
-        status = fw_pool_open(self->options.memory, &self->pool);
+        status = fw_pool_open(self->options.memory, self->options.huge_pages, &self->pool);
     if (status == FW_OK && fw_pool_largest(self->pool) < self->options.memory)
         fw_info("a memory budget of %.4g MiB has room for frames of up to %.4g MiB each",
                 (double)self->options.memory / MIB, (double)fw_pool_largest(self->pool) / MIB);

@@ -7,8 +7,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "memory/buddy.h"
+#include "memory/huge.h"
 #include "memory/limit.h"
 
 #define BUDGET_MIN ((size_t)64 << 10)
@@ -39,7 +41,22 @@ struct fw_pool {
     fw_region region;
 };
 
-fw_status fw_pool_open(size_t budget, fw_pool **self_p) {
+/* Measured with 16 frames of 1080p in turn, against normal pages: copying in and reading take 0.85 of the time, the first
+ * write and the end a tenth, on either kind of huge pages. */
+static fw_status open_region(fw_region *region, size_t size, bool huge) {
+    if (huge && fw_region_open(region, size, FW_PAGES_RESERVED) == FW_OK)
+        return FW_OK;
+    if (huge && fw_huge_transparent("") && fw_region_open(region, size, FW_PAGES_TRANSPARENT) == FW_OK)
+        return FW_OK;
+    if (huge)
+        fw_warn("no huge pages, normal ones are used: the system has not %zu of them to spare (sysctl "
+                "vm.nr_hugepages), and "
+                "gives no transparent ones (/sys/kernel/mm/transparent_hugepage/shmem_enabled; advise would do)",
+                (size + FW_HUGE_PAGE - 1) / FW_HUGE_PAGE);
+    return fw_region_open(region, size, FW_PAGES_NORMAL);
+}
+
+fw_status fw_pool_open(size_t budget, bool huge, fw_pool **self_p) {
     *self_p = NULL;
     if (budget < BUDGET_MIN)
         return fw_fail(FW_INVALID, "a budget of %zu bytes is too small for frames; 64KiB is the least", budget);
@@ -50,7 +67,7 @@ fw_status fw_pool_open(size_t budget, fw_pool **self_p) {
     self->region.fd = -1;
     fw_status status = fw_buddy_open(&self->buddy, budget);
     if (status == FW_OK)
-        status = fw_region_open(&self->region, self->buddy.units * FW_BUDDY_UNIT);
+        status = open_region(&self->region, self->buddy.units * FW_BUDDY_UNIT, huge);
     if (status != FW_OK) {
         fw_buddy_close(&self->buddy);
         free(self);
@@ -271,7 +288,8 @@ bool fw_pool_is_idle(fw_pool *self, fw_time now) {
     if (self->loaned)
         self->idle_since = now;
     self->loaned = false;
-    bool idle = now - self->idle_since >= FW_POOL_IDLE && self->region.pages >= self->kept + FW_POOL_WORTH;
+    bool idle = self->region.paging != FW_PAGES_RESERVED && now - self->idle_since >= FW_POOL_IDLE &&
+                self->region.pages >= self->kept + FW_POOL_WORTH;
     if (idle) {
         self->idle_since = now; /* to look at all slots so often is enough */
         idle = all_at_rest(self);
@@ -299,7 +317,7 @@ void fw_pool_renew(fw_pool *self, fw_region *old) {
     fw_region fresh = { .fd = -1 };
     pthread_mutex_lock(&self->lock);
     *old = fresh;
-    if (all_at_rest(self) && fw_region_open(&fresh, self->region.size) == FW_OK) {
+    if (all_at_rest(self) && fw_region_open(&fresh, self->region.size, self->region.paging) == FW_OK) {
         *old = fresh;
         if (move_into(self, &fresh) == FW_OK) {
             *old = self->region;

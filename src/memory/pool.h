@@ -43,9 +43,9 @@ typedef struct fw_slot {
 } fw_slot;
 
 /* Budget in bytes, at least 64 KiB; rounded down to 4 KiB, the smallest block. One beyond what the system allows is
- * warned of. *self_p has one reference, to be given back with fw_pool_close().
+ * warned of. huge: on huge pages, where the system has them; where not, it is said. *self_p has one reference, to be given back with fw_pool_close().
  * Errors: FW_INVALID (too small), FW_NO_MEMORY, FW_UNSUPPORTED. */
-fw_status fw_pool_open(size_t budget, fw_pool **self_p);
+fw_status fw_pool_open(size_t budget, bool huge, fw_pool **self_p);
 
 /* The largest size that fw_pool_loan() can ever serve: the largest power-of-two block of the budget. */
 size_t fw_pool_largest(const fw_pool *self);
@@ -69,7 +69,7 @@ const fw_region *fw_pool_region(const fw_pool *self);
 #define FW_POOL_IDLE  (3 * FW_SECOND)
 #define FW_POOL_WORTH ((size_t)16 << 20)
 
-/* Nothing was loaned for FW_POOL_IDLE, no slot is out but movable ones, and there are pages of at least FW_POOL_WORTH to be
+/* Never on huge pages that are reserved, since nobody else could use them. Else: nothing was loaned for FW_POOL_IDLE, no slot is out but movable ones, and there are pages of at least FW_POOL_WORTH to be
  * given back: the first write to a fresh page takes ten times as long as the second, and a source of few frames now and
  * then should not pay that for each. Once true, it is false for another FW_POOL_IDLE. To be called now and then, as
  * fw_pool_renew() is under the lock that `movable` is set under. */

@@ -7,41 +7,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <linux/memfd.h>
+
 #include "base/status.h"
-
-static fw_status set_up(fw_region *self) {
-    if (getrandom(&self->number, sizeof self->number, 0) != (ssize_t)sizeof self->number)
-        return fw_fail_errno(errno, "no random number for the memory of frames");
-    self->fd = memfd_create("framewire", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (self->fd < 0)
-        return fw_fail_errno(errno, "no memory can be shared (memfd_create)");
-    if (ftruncate(self->fd, (off_t)self->size))
-        return fw_fail(FW_NO_MEMORY, "the system has no room for %zu bytes of frames; ask for less memory", self->size);
-    void *base = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
-    if (base == MAP_FAILED)
-        return fw_fail(FW_NO_MEMORY, "%zu bytes of frames cannot be mapped; ask for less memory", self->size);
-    self->base = base;
-    self->taken = calloc((self->size + FW_REGION_CHUNK - 1) / FW_REGION_CHUNK, 1);
-    if (!self->taken)
-        return fw_fail(FW_NO_MEMORY, "out of memory");
-    if (fcntl(self->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL))
-        return fw_fail(FW_UNSUPPORTED, "this kernel cannot seal shared memory against writing; Linux 5.1 or newer can");
-    return FW_OK;
-}
-
-fw_status fw_region_open(fw_region *self, size_t size) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    *self = (fw_region){ .fd = -1 };
-    if (!size || size > PTRDIFF_MAX - page)
-        return fw_fail(FW_NO_MEMORY, "%zu bytes cannot be had", size);
-    self->size = (size + page - 1) / page * page;
-    fw_status status = set_up(self);
-    if (status != FW_OK)
-        fw_region_close(self);
-    return status;
-}
+#include "memory/huge.h"
 
 static fw_status allocate(const fw_region *self, size_t offset, size_t end) {
+    /* Pages that fallocate() finds are small, whatever was advised. */
+    if (self->paging == FW_PAGES_TRANSPARENT && madvise(self->base + offset, end - offset, MADV_POPULATE_WRITE) == 0)
+        return FW_OK;
     int result;
     do
         result = fallocate(self->fd, 0, (off_t)offset, (off_t)(end - offset));
@@ -51,6 +25,50 @@ static fw_status allocate(const fw_region *self, size_t offset, size_t end) {
                             "keeps within what there is",
                             end - offset)
                   : FW_OK;
+}
+
+static fw_status map(fw_region *self) {
+    unsigned flags =
+        MFD_CLOEXEC | MFD_ALLOW_SEALING | (self->paging == FW_PAGES_RESERVED ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
+    self->fd = memfd_create("framewire", flags);
+    if (self->fd < 0)
+        return fw_fail_errno(errno, "no memory can be shared (memfd_create)");
+    if (ftruncate(self->fd, (off_t)self->size))
+        return fw_fail(FW_NO_MEMORY, "the system has no room for %zu bytes of frames; ask for less memory", self->size);
+    void *base = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+    if (base == MAP_FAILED)
+        return fw_fail(FW_NO_MEMORY, "%zu bytes of frames cannot be mapped; ask for less memory", self->size);
+    self->base = base;
+    return self->paging == FW_PAGES_TRANSPARENT && madvise(base, self->size, MADV_HUGEPAGE)
+               ? fw_fail_errno(errno, "no huge pages")
+               : FW_OK;
+}
+
+static fw_status set_up(fw_region *self) {
+    if (getrandom(&self->number, sizeof self->number, 0) != (ssize_t)sizeof self->number)
+        return fw_fail_errno(errno, "no random number for the memory of frames");
+    fw_status status = map(self);
+    if (status != FW_OK)
+        return status;
+    self->taken = calloc((self->size + FW_REGION_CHUNK - 1) / FW_REGION_CHUNK, 1);
+    if (!self->taken)
+        return fw_fail(FW_NO_MEMORY, "out of memory");
+    if (fcntl(self->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL))
+        return fw_fail(FW_UNSUPPORTED, "this kernel cannot seal shared memory against writing; Linux 5.1 or newer can");
+    /* Who counts on them shall not find out in the middle that a cgroup has fewer. */
+    return self->paging == FW_PAGES_RESERVED ? fw_region_take(self, 0, self->size) : FW_OK;
+}
+
+fw_status fw_region_open(fw_region *self, size_t size, fw_paging paging) {
+    size_t page = paging == FW_PAGES_RESERVED ? FW_HUGE_PAGE : (size_t)sysconf(_SC_PAGESIZE);
+    *self = (fw_region){ .fd = -1, .paging = paging };
+    if (!size || size > PTRDIFF_MAX - page)
+        return fw_fail(FW_NO_MEMORY, "%zu bytes cannot be had", size);
+    self->size = (size + page - 1) / page * page;
+    fw_status status = set_up(self);
+    if (status != FW_OK)
+        fw_region_close(self);
+    return status;
 }
 
 fw_status fw_region_take(fw_region *self, size_t offset, size_t size) {

@@ -7,7 +7,14 @@
 
 #include <framewire/status.h>
 
+typedef enum fw_paging {
+    FW_PAGES_NORMAL,
+    FW_PAGES_TRANSPARENT, /* huge where the kernel finds some: see fw_huge_transparent() */
+    FW_PAGES_RESERVED     /* huge, of those that the system keeps for who asks; all are taken at the start */
+} fw_paging;
+
 typedef struct fw_region {
+    fw_paging paging;
     uint64_t number; /* random: what descriptors call it */
     int fd;          /* CLOEXEC; sealed: no shrink, no grow, no new writable mappings */
     uint8_t *base;   /* this process's writable mapping */
@@ -18,10 +25,10 @@ typedef struct fw_region {
 
 #define FW_REGION_CHUNK ((size_t)2 << 20)
 
-/* Make a region; no pages are taken yet. size is rounded up to the page. Seals in the order that lets this
- * process write and nobody else: ftruncate, mmap, then F_SEAL_SHRINK | GROW | FUTURE_WRITE | SEAL.
+/* Make a region; no pages are taken yet, but where they are reserved. size is rounded up to the page. Seals in the order that
+ * lets this process write and nobody else: ftruncate, mmap, then F_SEAL_SHRINK | GROW | FUTURE_WRITE | SEAL.
  * Errors: FW_NO_MEMORY, FW_UNSUPPORTED (a system that cannot seal), FW_IO; self is then closed. */
-fw_status fw_region_open(fw_region *self, size_t size);
+fw_status fw_region_open(fw_region *self, size_t size, fw_paging paging);
 
 /* Have pages for [offset, offset + size), by fallocate, so that no write gets SIGBUS later. Pages that are there
  * already cost nothing, and none goes back before fw_region_close(). Errors: FW_NO_MEMORY. The caller locks. */

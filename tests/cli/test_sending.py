@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -189,6 +190,23 @@ def test_a_budget_beyond_what_there_is_is_warned_of_at_the_start(start: Start) -
     said = sending.stderr.splitlines()[0]
     assert f"a memory budget of {machine + 1024} MiB does not fit into the " in said
     assert "ask for at most " in said
+
+
+def test_huge_pages_are_used_where_there_are_some_and_else_it_is_said(start: Start) -> None:
+    sending = start("send", "test:bars?count=3", *PUSH, "--huge-pages", "--memory", "16MiB", "--quiet")
+    frames, _ = take_all(sending.url)
+    assert len(frames) == 3
+    assert sending.wait() == 0
+    folder = Path("/sys/kernel/mm")
+    reserved = folder / "hugepages/hugepages-2048kB/free_hugepages"
+    transparent = [
+        folder / "transparent_hugepage" / each for each in ("hugepages-2048kB/shmem_enabled", "shmem_enabled")
+    ]
+    says = [re.findall(r"\[(\w+)\]", path.read_text())[0] for path in transparent if path.exists()]
+    offered = [word for word in says if word != "inherit"][:1]
+    none = offered in ([], ["never"], ["deny"]) and not (reserved.exists() and int(reserved.read_text()) >= 8)
+    assert len(sending.stderr.splitlines()) == none
+    assert sending.stderr.startswith("framewire: no huge pages, normal ones are used: ") == none
 
 
 def test_a_file_that_is_too_large_is_one_bad_input(start: Start, tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ int main(int argc, char **argv) {
         return 2;
     if (fw_door_open(&(fw_door_options){ .folder = argv[1] }, &door) != FW_OK)
         return fail("no door");
-    if (fw_region_open(&region, REGION_SIZE) != FW_OK || fw_region_take(&region, 0, REGION_SIZE) != FW_OK)
+    if (fw_region_open(&region, REGION_SIZE, FW_PAGES_NORMAL) != FW_OK ||
+        fw_region_take(&region, 0, REGION_SIZE) != FW_OK)
         return fail("no region");
     for (size_t i = 0; i < region.size; i++)
         region.base[i] = (uint8_t)(i * 31 >> 4);

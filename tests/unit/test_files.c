@@ -296,7 +296,7 @@ static void a_slot_does_not_pass_for_a_test_picture_any_more(void **state) {
     fw_frame *frame = NULL;
     assert_ok(fw_source_next_item(source, &item));
     assert_ok(fw_source_measure(source, &item));
-    assert_ok(fw_pool_open((size_t)1 << 20, &pool));
+    assert_ok(fw_pool_open((size_t)1 << 20, false, &pool));
     assert_ok(fw_pool_loan(pool, item.format.size, 0, &slot));
     slot->left_by = 1;
     assert_ok(fw_frame_new(&item.format, slot, &frame));

@@ -51,7 +51,7 @@ static void a_frame_over_a_slot_gives_it_back(void **state) {
     fw_pool *pool = NULL;
     fw_slot *slot = NULL;
     fw_frame *frame = NULL;
-    assert_ok(fw_pool_open(64 << 10, &pool));
+    assert_ok(fw_pool_open(64 << 10, false, &pool));
     fw_format format = complete(RGB);
     assert_ok(fw_pool_loan(pool, format.size, 0, &slot));
     assert_ok(fw_frame_new(&format, slot, &frame));

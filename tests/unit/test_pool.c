@@ -15,7 +15,7 @@
 
 static fw_pool *pool_of(size_t budget) {
     fw_pool *pool = NULL;
-    assert_ok(fw_pool_open(budget, &pool));
+    assert_ok(fw_pool_open(budget, false, &pool));
     return pool;
 }
 
@@ -52,9 +52,9 @@ static void what_can_never_fit_is_refused_at_once(void **state) {
     assert_null(slot);
     assert_fails(fw_pool_loan(pool, SIZE_MAX, FW_FOREVER, &slot), FW_TOO_LARGE, "larger");
     fw_pool_close(&pool);
-    assert_fails(fw_pool_open(64 * KIB - 1, &pool), FW_INVALID, "64KiB");
+    assert_fails(fw_pool_open(64 * KIB - 1, false, &pool), FW_INVALID, "64KiB");
     assert_null(pool);
-    assert_int_equal(fw_pool_open(SIZE_MAX, &pool), FW_NO_MEMORY);
+    assert_int_equal(fw_pool_open(SIZE_MAX, false, &pool), FW_NO_MEMORY);
     assert_null(pool);
 }
 

@@ -700,7 +700,7 @@ static fw_header door_hears(fw_door *door, fw_kind kind) {
 /* A region whose first frame is of this value. */
 static fw_region give_region(fw_door *door, fw_visitor *visitor, uint8_t value) {
     fw_region region;
-    assert_ok(fw_region_open(&region, 1 << 20));
+    assert_ok(fw_region_open(&region, 1 << 20, FW_PAGES_NORMAL));
     assert_ok(fw_region_take(&region, 0, 4096));
     memset(region.base, value, 4096);
     assert_ok(fw_door_give(door, visitor, region.number, region.fd, region.size));

@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "memory/region.h"
+#include "memory/view.h"
 
 #define MIB ((size_t)1 << 20)
 
 static int open_region(void **state) {
     static fw_region region;
     *state = &region;
-    return fw_region_open(&region, 5 * MIB) != FW_OK;
+    return fw_region_open(&region, 5 * MIB, FW_PAGES_NORMAL) != FW_OK;
 }
 
 static int close_region(void **state) {
@@ -47,7 +48,7 @@ static void pages_come_chunk_by_chunk_and_only_once(void **state) {
 static void the_size_is_whole_pages(void **state) {
     (void)state;
     fw_region region;
-    assert_ok(fw_region_open(&region, 1));
+    assert_ok(fw_region_open(&region, 1, FW_PAGES_NORMAL));
     assert_int_equal(region.size, (size_t)sysconf(_SC_PAGESIZE));
     assert_ok(fw_region_take(&region, 0, 1));
     region.base[region.size - 1] = 1;
@@ -61,7 +62,7 @@ static void impossible_sizes_are_refused(void **state) {
     static const size_t sizes[] = { 0, SIZE_MAX, PTRDIFF_MAX, (size_t)1 << 60 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         fw_region region;
-        assert_int_equal(fw_region_open(&region, sizes[i]), FW_NO_MEMORY);
+        assert_int_equal(fw_region_open(&region, sizes[i], FW_PAGES_NORMAL), FW_NO_MEMORY);
         assert_int_equal(region.fd, -1);
         assert_null(region.base);
     }
@@ -128,10 +129,42 @@ static void the_descriptor_is_not_inherited(void **state) {
     assert_true(fcntl(region->fd, F_GETFD) & FD_CLOEXEC);
 }
 
+static void huge_pages_make_no_difference_to_readers(void **state) {
+    (void)state;
+    static const fw_paging pagings[] = { FW_PAGES_TRANSPARENT, FW_PAGES_RESERVED };
+    for (size_t i = 0; i < 2; i++) {
+        fw_region region;
+        fw_view view;
+        if (fw_region_open(&region, 5 * MIB, pagings[i]) != FW_OK) {
+            assert_int_equal(region.fd, -1); /* this system has none */
+            continue;
+        }
+        assert_int_equal(region.size, (pagings[i] == FW_PAGES_RESERVED ? 6 : 5) * MIB);
+        assert_int_equal(region.pages, pagings[i] == FW_PAGES_RESERVED ? region.size : 0);
+        assert_ok(fw_region_take(&region, 0, 5 * MIB));
+        assert_int_equal(pages_taken(&region), region.size);
+        memset(region.base, 7, 5 * MIB);
+        assert_ok(fw_view_open(&view, region.fd, region.size));
+        assert_int_equal(view.base[5 * MIB - 1], 7);
+        assert_ptr_equal(mmap(NULL, region.size, PROT_READ | PROT_WRITE, MAP_SHARED, region.fd, 0), MAP_FAILED);
+        assert_int_equal(errno, EPERM);
+        fw_region_close(&region);
+        assert_int_equal(view.base[0], 7);
+        fw_view_close(&view);
+    }
+}
+
+static void pages_that_are_not_reserved_are_not_had(void **state) {
+    (void)state;
+    fw_region region;
+    assert_int_equal(fw_region_open(&region, (size_t)1 << 44, FW_PAGES_RESERVED), FW_NO_MEMORY);
+    assert_int_equal(region.fd, -1);
+}
+
 static void each_has_a_number_of_its_own(void **state) {
     const fw_region *region = *state;
     fw_region other;
-    assert_ok(fw_region_open(&other, MIB));
+    assert_ok(fw_region_open(&other, MIB, FW_PAGES_NORMAL));
     assert_true(other.number != region->number);
     fw_region_close(&other);
 }
@@ -145,6 +178,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(reopening_through_proc_gives_no_way_to_write, open_region, close_region),
         cmocka_unit_test_setup_teardown(the_descriptor_is_not_inherited, open_region, close_region),
         cmocka_unit_test_setup_teardown(each_has_a_number_of_its_own, open_region, close_region),
+        cmocka_unit_test(huge_pages_make_no_difference_to_readers),
+        cmocka_unit_test(pages_that_are_not_reserved_are_not_had),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

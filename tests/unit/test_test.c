@@ -89,7 +89,7 @@ static void frames_in_used_slots_are_whole(void **state) {
     fw_frame *frames[3], *expected = NULL;
     fw_format format = { .width = 640, .height = 480, .pixels = FW_RGB8 };
     assert_ok(fw_format_complete(&format));
-    assert_ok(fw_pool_open((size_t)8 << 20, &pool));
+    assert_ok(fw_pool_open((size_t)8 << 20, false, &pool));
     for (int i = 0; i < 3; i++) {
         assert_ok(fw_pool_loan(pool, format.size, 0, &slots[i]));
         assert_ok(fw_frame_new(&format, slots[i], &frames[i]));
