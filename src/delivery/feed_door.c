@@ -18,7 +18,7 @@ static void say_why(fw_feed *self, const char *why) {
 void fw_feed_leave_door(fw_feed *self) {
     fw_visit_close(&self->visit);
     if (self->inside) { /* for the hub the connection is lost: it is told again who is here */
-        self->hello_due = true;
+        self->hello_due = !self->over || self->receiver->options.follow;
         self->welcomed = false;
     }
     self->inside = false;

@@ -781,6 +781,29 @@ static void a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory(void **st
     close_hub(&it);
 }
 
+static void the_end_counts_though_the_door_is_shut_right_after_it(void **state) {
+    (void)state;
+    const char *path = new_door();
+    hub it = open_hub("tcp://127.0.0.1:*");
+    fw_door *door;
+    fw_frame *none;
+    assert_ok(fw_door_open(&(fw_door_options){ .folder = path }, &door));
+    fw_receiver *receiver = open_receiver(FW_RECEIVER_OPTIONS(.url = it.url, .door = path));
+    fw_visitor *visitor = let_in(&it, door);
+    fw_region region = give_region(door, visitor, 7);
+    (void)door_hears(door, FW_KIND_CREDIT);
+    const fw_header end = { .kind = FW_KIND_END, .epoch = 9 };
+    uint8_t packed[256];
+    size_t size;
+    assert_ok(fw_header_pack(&end, packed, sizeof packed, &size));
+    assert_ok(fw_door_send(door, visitor, (fw_part[]){ { "s", 1 }, { packed, size } }, 2));
+    fw_door_close(&door);
+    assert_fails(fw_receiver_receive(receiver, PATIENCE, &none), FW_CLOSED, "ended");
+    fw_region_close(&region);
+    fw_receiver_close(&receiver);
+    close_hub(&it);
+}
+
 /* All that an observer says until it leaves: the fillings that it releases, in order. */
 static unsigned hear_releases(fw_door *door, uint64_t *gens, unsigned most) {
     unsigned count = 0;
@@ -984,6 +1007,7 @@ int main(void) {
         cmocka_unit_test(a_hub_that_comes_back_is_told_what_is_held),
         cmocka_unit_test(messages_that_break_the_format_are_told_and_skipped),
         cmocka_unit_test(a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory),
+        cmocka_unit_test(the_end_counts_though_the_door_is_shut_right_after_it),
         cmocka_unit_test(an_observer_releases_each_frame_once_and_answers_none),
         cmocka_unit_test(who_says_hello_again_has_left_the_door_and_says_what_it_reads),
         cmocka_unit_test(an_observer_reads_in_shared_memory),
