@@ -18,6 +18,8 @@
 #define BEHIND_MAX 16
 /* The hub's thread comes round in this time, or it did not run. */
 #define LISTENS_WITHIN (250 * FW_MS)
+/* A dead process's connection ends in this time, or something else keeps it. */
+#define ENDS_WITHIN (50 * FW_MS)
 /* After SIGTERM: how long receivers have to say bye. */
 #define BYE_WITHIN (500 * FW_MS)
 
@@ -180,14 +182,19 @@ static void hear_gone(fw_lease *self, fw_time now) {
     }
 }
 
-/* Those whose supervisor said that they died, once all that they said before was heard. */
+/* Those whose supervisor said that they died, once all that they said before was heard: libzmq has read it when it tells
+ * of the connection's end. A child may keep the connection, which is not waited for long. */
 static void hear_deaths(fw_lease *self, fw_time now) {
-    if (!self->deaths)
+    if (self->deaths_by == 0)
         return;
-    self->deaths = false;
-    FW_ROSTER_EACH(&self->roster, client)
-    if (client->died)
-        fw_lease_dead(self, client, now);
+    self->deaths_by = 0;
+    FW_ROSTER_EACH(&self->roster, client) {
+        fw_time by = fw_after(client->died_at, client->connected && !client->inside ? ENDS_WITHIN : 0);
+        if (client->died && by <= now)
+            fw_lease_dead(self, client, now);
+        else if (client->died && (self->deaths_by == 0 || by < self->deaths_by))
+            self->deaths_by = by;
+    }
 }
 
 /* Each second: forget receivers that left or are gone, once the ledger has; and see who holds others up. */
@@ -312,6 +319,8 @@ static nfds_t lease_poll(fw_output *output, struct pollfd *fds, fw_time *until_p
     fw_time door = self->door != NULL ? fw_door_wakes(self->door) : FW_FOREVER;
     if (door < wakes)
         wakes = door;
+    if (self->deaths_by != 0 && self->deaths_by < wakes)
+        wakes = self->deaths_by;
     wakes = fw_after(wakes, self->unheard);
     if (wakes < *until_p)
         *until_p = wakes;

@@ -43,7 +43,7 @@ typedef struct fw_lease {
     fw_time sweep_at;           /* when receivers that are gone are forgotten */
     size_t room;                /* of the latest frame's slot */
     unsigned quarantined;       /* frames whose slots workers past their deadline hold */
-    bool deaths;                /* some clients have died */
+    fw_time deaths_by;          /* some clients have died, which is to be acted on by then; 0: none */
     unsigned behind;            /* turns in which not all was read */
     bool closing;               /* the ledger was told that no frame follows */
     bool ended;                 /* every frame is settled */

@@ -156,7 +156,7 @@ static void on_result(fw_lease *self, fw_client *client, const fw_received *in, 
 }
 
 /* Its death is acted on once all that it said before is heard. */
-static void on_died(fw_lease *self, const fw_client *supervisor, const fw_header *header) {
+static void on_died(fw_lease *self, const fw_client *supervisor, const fw_header *header, fw_time now) {
     fw_client *client = fw_roster_instance(&self->roster, header->instance);
     if (client == NULL || supervisor->role != FW_ROLE_SUPERVISOR || client->supervisor != supervisor->instance ||
         client->worker == 0) {
@@ -166,7 +166,9 @@ static void on_died(fw_lease *self, const fw_client *supervisor, const fw_header
     char reason[FW_CAUSE_MAX];
     fw_escape(reason, sizeof reason, header->cause.data, header->cause.size);
     fw_info("%s: %s", client->name, reason);
-    client->died = self->deaths = true;
+    client->died = true;
+    client->died_at = now;
+    self->deaths_by = now;
 }
 
 static void post_bare(fw_lease *self, fw_client *client, fw_kind kind) {
@@ -307,7 +309,7 @@ static void hear_client(fw_lease *self, fw_client *client, const fw_received *in
         on_releases(self, client, header, now);
         break;
     case FW_KIND_DIED:
-        on_died(self, client, header);
+        on_died(self, client, header, now);
         break;
     case FW_KIND_STATS:
         on_stats(self, client);

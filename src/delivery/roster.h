@@ -35,6 +35,7 @@ typedef struct fw_client {
     size_t unread;       /* bytes of results since it had last read all */
     bool told_end, left; /* left: it said bye */
     bool died;           /* its supervisor said so, and it is to be acted on */
+    fw_time died_at;     /* when it was said */
 } fw_client;
 
 typedef struct fw_roster {
