@@ -75,7 +75,7 @@ class Receiver(Intake):
         ready = asyncio.Event()
         # libzmq's descriptors stay readable until their socket is used: readers that outlived this wait would
         # spin the event loop while its tasks do other things.
-        numbers = [thing if isinstance(thing, int) else thing.FD for thing, _ in self._pollables]
+        numbers = self._waiter.numbers
         for number in numbers:
             loop.add_reader(number, ready.set)
         timer = loop.call_later(seconds, ready.set)

@@ -9,7 +9,6 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 import zmq
@@ -27,6 +26,7 @@ from .results import Results
 from .stats import Stats
 from .transport import Identity, Options, Transport
 from .url import Url, parse
+from .waiter import Waiter
 
 _LARGE_BLOCK = (32 << 20) - (64 << 10)  # just below what malloc still learns from; never written, so it costs nothing
 DEFAULT_URL = "tcp://127.0.0.1:5555"
@@ -95,7 +95,7 @@ class Intake:
         self._turn = 0
         self._bad_said = False
         self._transports: list[Transport] = []
-        self._pollables: list[tuple[Any, int]] = []
+        self._waiter = Waiter()
         self._watch_at = 0.0
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -180,7 +180,7 @@ class Intake:
     # Waiting
 
     def _wait_time(self, deadline: float | None, misses: int) -> float:
-        """Seconds to wait for one of `_pollables`, after nothing was there. Raises Timeout."""
+        """Seconds to wait, after nothing was there. Raises Timeout."""
         now = time.monotonic()
         if deadline is not None and now >= deadline:
             raise Timeout("no frame came in the time allowed")
@@ -192,8 +192,7 @@ class Intake:
     def _watch(self, now: float) -> None:
         ended = all(transport.ended for transport in self._transports)
         self._watch_at = min(self._results.watch(now, ended), *(transport.watch(now) for transport in self._transports))
-        self._pollables = [(thing, zmq.POLLIN) for transport in self._transports for thing in transport.pollables]
-        self._pollables.append((self._wake, zmq.POLLIN))
+        self._waiter.watch([*(thing for each in self._transports for thing in each.pollables), self._wake])
         if self._timeout is None:
             return
         for transport in self._transports:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
 from types import TracebackType
-
-import zmq
 
 from .errors import BadMessage, Closed, Timeout
 from .frame import Frame
@@ -85,7 +82,7 @@ class Receiver(Intake):
                 misses = 0
                 frame = self._take(wait=len(self._transports) == 1 and (deadline is None or deadline > _soon()))
                 while frame is None:
-                    zmq.zmq_poll(self._pollables, math.ceil(self._wait_time(deadline, misses) * 1000))
+                    self._waiter.wait(self._wait_time(deadline, misses))
                     misses += 1
                     frame = self._take()
                 return frame

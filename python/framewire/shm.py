@@ -7,7 +7,6 @@ import fcntl
 import mmap
 import os
 from collections import deque
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,21 +104,18 @@ class Releases:
             os.close(wake)
 
 
-class _View:
-    """What a slot's arrays stand on: NumPy keeps it until the last of them is gone, slices included.
+class _Slot(np.ndarray[tuple[int], np.dtype[np.uint8]]):
+    """The bytes of a slot, which other arrays stand on: NumPy keeps it until the last of them is gone, slices included.
 
-    A __del__ and no weakref.finalize, which takes more than twice the time. No array can be made writable on it.
+    A __del__ and no weakref.finalize, which takes more than twice the time. No array can be made writable on it, since
+    its mapping is not. To hand out are views of it that are plain arrays.
     """
 
-    __slots__ = ("__array_interface__", "_region", "_slot")
-
-    def __init__(self, region: Region, slot: Slot, interface: dict[str, Any]) -> None:
-        self._region = region  # the mapping stays as long
-        self._slot = slot
-        self.__array_interface__ = interface
+    region: Region  # the mapping stays as long
+    held: Slot
 
     def __del__(self) -> None:
-        self._region.releases.put(self._slot)
+        self.region.releases.put(self.held)
 
 
 class Region:
@@ -137,7 +133,6 @@ class Region:
             raise Error(f"the sender's shared memory of {size} bytes cannot be mapped: {error}") from None
         finally:
             os.close(fd)
-        self._address: int = np.frombuffer(self._map, np.uint8).__array_interface__["data"][0]
 
     def view(self, place: Place) -> NDArray[np.uint8]:
         """The bytes of a frame in this region, read-only, 64-byte aligned: no copy.
@@ -151,10 +146,11 @@ class Region:
                 "payload",
                 f"a frame of {length} bytes at {offset} of shared memory that has {self.size}, in steps of 64",
             )
-        interface = {"shape": (length,), "typestr": "|u1", "data": (self._address + offset, True), "version": 3}
-        held = place.held
-        self.releases.hold(held)
-        return np.asarray(_View(self, held, interface))
+        slot = _Slot((length,), np.uint8, self._map, offset)
+        slot.region = self
+        slot.held = place.held
+        self.releases.hold(slot.held)
+        return slot.view(np.ndarray)
 
 
 def _check(fd: int, size: int) -> None:

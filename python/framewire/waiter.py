@@ -1,0 +1,46 @@
+"""Waiting for ZeroMQ sockets and file descriptors, with little to do once something has come.
+
+zmq_poll asks each socket before it sleeps and again when it wakes, at a time when caches are cold; here only before.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+from typing import Any
+
+import zmq
+
+_EVENTS = int(zmq.EVENTS)  # plain numbers: an operation on flags takes longer than to ask
+_IN = int(zmq.POLLIN)
+
+
+class Waiter:
+    """What is waited for: sockets, and numbers of descriptors."""
+
+    def __init__(self) -> None:
+        self.things: list[Any] = []
+        self._sockets: list[Any] = []
+        self._poll = select.poll()
+
+    def watch(self, things: list[Any]) -> None:
+        """These, and no others."""
+        if things == self.things:
+            return
+        self.things = things
+        self._sockets = [thing for thing in things if not isinstance(thing, int)]
+        self._poll = select.poll()
+        for number in self.numbers:
+            self._poll.register(number, select.POLLIN)
+
+    @property
+    def numbers(self) -> list[int]:
+        return [thing if isinstance(thing, int) else thing.FD for thing in self.things]
+
+    def wait(self, seconds: float) -> None:
+        """Until there may be something to receive, or for so long."""
+        for socket in self._sockets:
+            # Its descriptor tells of news once, and any use of the socket may have taken that.
+            if socket.getsockopt(_EVENTS) & _IN:
+                return
+        self._poll.poll(math.ceil(seconds * 1000))
