@@ -46,19 +46,12 @@ class Ends:
         self.over = not left and not self._open
 
 
-class PlainWorker:
-    """Frames of a push+ URL."""
+class _Plain:
+    """What both say of their connection and of the streams' ends."""
 
-    def __init__(self, url: Url, options: Options) -> None:
-        self._options = options
-        self._ends = Ends(options.streams, url.bind)
-        self._warned = False
-        self._link = Link(options.context, zmq.PULL, url, keys=options.keys, setup=self._set_up, follow=options.follow)
-        self.pollables: list[Any] = [self._link.socket, self._link.monitor]
-
-    def _set_up(self, made: zmq.Socket[bytes]) -> None:
-        made.rcvhwm = self._options.credit
-        made.rcvtimeo = BRIEFLY
+    _options: Options
+    _ends: Ends
+    _link: Link
 
     @property
     def address(self) -> str:
@@ -71,6 +64,24 @@ class PlainWorker:
     @property
     def over(self) -> bool:
         return self.ended and not self._options.follow
+
+    def absent(self, now: float) -> float:
+        return self._link.absent(now)
+
+
+class PlainWorker(_Plain):
+    """Frames of a push+ URL."""
+
+    def __init__(self, url: Url, options: Options) -> None:
+        self._options = options
+        self._ends = Ends(options.streams, url.bind)
+        self._warned = False
+        self._link = Link(options.context, zmq.PULL, url, keys=options.keys, setup=self._set_up, follow=options.follow)
+        self.pollables: list[Any] = [self._link.socket, self._link.monitor]
+
+    def _set_up(self, made: zmq.Socket[bytes]) -> None:
+        made.rcvhwm = self._options.credit
+        made.rcvtimeo = BRIEFLY
 
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
         link, options = self._link, self._options
@@ -118,9 +129,6 @@ class PlainWorker:
             self.pollables = [self._link.socket, self._link.monitor]
         return then
 
-    def absent(self, now: float) -> float:
-        return self._link.absent(now)
-
     def raise_credit(self, credit: int) -> None:
         """A frame that was taken makes room for the next, however many are held.
 
@@ -131,7 +139,7 @@ class PlainWorker:
         self._link.close()
 
 
-class PlainObserver:
+class PlainObserver(_Plain):
     """Frames of a pub+ URL: a thread drains the socket, and the newest `queue` frames wait here."""
 
     def __init__(self, url: Url, options: Options) -> None:
@@ -152,18 +160,6 @@ class PlainObserver:
         for stream in sorted(self._options.streams or {""}):
             made.subscribe(stream.encode())
 
-    @property
-    def address(self) -> str:
-        return self._link.address
-
-    @property
-    def ended(self) -> bool:
-        return self._ends.over
-
-    @property
-    def over(self) -> bool:
-        return self.ended and not self._options.follow
-
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
         while (item := self._mailbox.take()) is not None:
             if isinstance(item, Frame):
@@ -178,9 +174,6 @@ class PlainObserver:
 
     def watch(self, now: float) -> float:
         return now + FOREVER  # the thread does
-
-    def absent(self, now: float) -> float:
-        return self._link.absent(now)
 
     def raise_credit(self, credit: int) -> None:
         """An observer has no credit."""
