@@ -49,10 +49,10 @@ static fw_status open_region(fw_region *region, size_t size, bool huge) {
     if (huge && fw_huge_transparent("") && fw_region_open(region, size, FW_PAGES_TRANSPARENT) == FW_OK)
         return FW_OK;
     if (huge)
-        fw_warn("no huge pages, normal ones are used: the system has not %zu of them to spare (sysctl "
-                "vm.nr_hugepages), and "
-                "gives no transparent ones (/sys/kernel/mm/transparent_hugepage/shmem_enabled; advise would do)",
-                (size + FW_HUGE_PAGE - 1) / FW_HUGE_PAGE);
+        fw_warn(
+            "no huge pages, normal ones are used: the system has not %zu of them to spare (sysctl vm.nr_hugepages), "
+            "and gives no transparent ones (/sys/kernel/mm/transparent_hugepage/shmem_enabled; advise would do)",
+            (size + FW_HUGE_PAGE - 1) / FW_HUGE_PAGE);
     return fw_region_open(region, size, FW_PAGES_NORMAL);
 }
 

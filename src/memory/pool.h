@@ -43,7 +43,8 @@ typedef struct fw_slot {
 } fw_slot;
 
 /* Budget in bytes, at least 64 KiB; rounded down to 4 KiB, the smallest block. One beyond what the system allows is
- * warned of. huge: on huge pages, where the system has them; where not, it is said. *self_p has one reference, to be given back with fw_pool_close().
+ * warned of. huge: on huge pages, where the system has them; where not, it is said. *self_p has one reference, to be given
+ * back with fw_pool_close().
  * Errors: FW_INVALID (too small), FW_NO_MEMORY, FW_UNSUPPORTED. */
 fw_status fw_pool_open(size_t budget, bool huge, fw_pool **self_p);
 
@@ -69,10 +70,11 @@ const fw_region *fw_pool_region(const fw_pool *self);
 #define FW_POOL_IDLE  (3 * FW_SECOND)
 #define FW_POOL_WORTH ((size_t)16 << 20)
 
-/* Never on huge pages that are reserved, since nobody else could use them. Else: nothing was loaned for FW_POOL_IDLE, no slot is out but movable ones, and there are pages of at least FW_POOL_WORTH to be
+/* Nothing was loaned for FW_POOL_IDLE, no slot is out but movable ones, and there are pages of at least FW_POOL_WORTH to be
  * given back: the first write to a fresh page takes ten times as long as the second, and a source of few frames now and
- * then should not pay that for each. Once true, it is false for another FW_POOL_IDLE. To be called now and then, as
- * fw_pool_renew() is under the lock that `movable` is set under. */
+ * then should not pay that for each. Never true of reserved huge pages, which the system has for nothing else. Once true, it
+ * is false for another FW_POOL_IDLE. To be called now and then, as fw_pool_renew() is under the lock that `movable` is set
+ * under. */
 bool fw_pool_is_idle(fw_pool *self, fw_time now);
 
 /* Let a fresh region take the place of the one that has the pages; movable slots are copied. Does nothing where other slots
