@@ -181,9 +181,14 @@ def test_a_supervisor_speaks_for_its_own_workers_alone(send: Send) -> None:
     worker.result(frame, {"seq": 0})
     frame = worker.take("frame")
     assert frame.seq == 1
+    worker.say("stats")
+    before = worker.take("stats").header["counts"]
     worker.start(frame)
     worker.say("stats")
-    worker.take("stats")  # the start is heard
+    after = worker.take("stats").header["counts"]  # the start is heard
+    for counts, state in ((before, "leased"), (after, "started")):
+        assert (counts["in_flight"], counts[state]) == (1, 1)
+        assert counts["ready"] + counts["leased"] + counts["started"] == 1
     mine.say("died", instance=worker.instance, reason="killed by SIGKILL")
     heir = Peer(sending.url)
     heir.join(1)
