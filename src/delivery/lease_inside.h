@@ -3,6 +3,7 @@
  *   lease.c          the output: frames in, receivers that come and go, the end
  *   lease_act.c      what the ledger says is to be done
  *   lease_words.c    what receivers say
+ *   lease_gone.c     receivers that are gone
  *   lease_observe.c  observers: mailboxes, results passed on
  *   lease_door.c     the door: shared memory, and the proof of a death
  *   lease_quarantine.c  memory that workers past their deadline hold
@@ -68,6 +69,12 @@ void fw_lease_lost(fw_lease *self, fw_client *client, fw_time now);
 
 /* The process of a client is gone, and all that it said is heard; the ledger is told. */
 void fw_lease_dead(fw_lease *self, fw_client *client, fw_time now);
+
+/* Act on connections and processes that ended, once all that they said was read. */
+void fw_lease_hear_gone(fw_lease *self, fw_time now);
+
+/* Each second: forget receivers that left or are gone, once the ledger has; and see who holds others up. */
+void fw_lease_sweep(fw_lease *self, fw_time now);
 
 /* Read what came over ZeroMQ, and which connections ended. false: there is more. */
 bool fw_lease_read_all(fw_lease *self, fw_time now);
