@@ -112,8 +112,14 @@ def test_four_that_have_left_with_a_frame_each_do_not_stop_the_stream(lend: Send
 def test_four_idle_workers_with_the_last_frame_in_a_variable_do_not_stop_the_stream(
     lend: Send, run: Callable[..., Program]
 ) -> None:
-    sending = lend(f"{HUGE}&count=40", "--memory", "128MiB", "--rate", "10fps", "--wait-workers", 4)
+    sending = lend(
+        f"{HUGE}&count=40", "--memory", "128MiB", "--rate", "10fps", "--wait-workers", 4, "--metrics", "127.0.0.1:0"
+    )
     workers = [run(sending.url, LOOP, 1) for _ in range(4)]
+    sending.wait_for_lines(20)
+    counts = dict(line.split() for line in sending.running.metrics.splitlines() if line.startswith("framewire_leases"))
+    shared, copied = (int(counts[f"framewire_leases_{how}_total"]) for how in ("shared", "copied"))
+    assert shared > 0 and shared + copied >= 20
     sending.wait()
     for worker in workers:
         worker.end()
