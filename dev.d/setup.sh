@@ -94,7 +94,9 @@ setup_peers() {
 }
 
 need_peers() {
-    [ -x "$build/venv-peers/bin/pip" ] && [ -z "$(ls -A "$build/venv-peers/missing")" ] || rm -f "$build/.done-setup-peers"
+    if [ ! -x "$build/venv-peers/bin/pip" ] || [ -n "$(ls -A "$build/venv-peers/missing")" ]; then
+        rm -f "$build/.done-setup-peers" # what was missing is tried again
+    fi
     once setup-peers bench/peers/requirements.txt -- setup_peers
     install_package "$build/venv-peers"
 }

@@ -24,11 +24,13 @@ _SPEED = ("fps", "cpu", "p50", "p99")
 _MEMORY = ("peak", "pss")
 _FORGETS = dict.fromkeys(
     _SPEED,
-    "a frame is handed over and forgotten, without a lease, an answer or an account, and lost if its reader dies",
+    "they hand a frame over and forget it, and lose it if its reader dies. Framewire's is leased, started and answered,"
+    " by Python on the reader's side; its slot is free an answer later, so that more slots are in turn, and colder when"
+    " they are written",
 )
-_FEW = dict.fromkeys(_MEMORY, "fewer frames are under way: a reader gives each back before the next is sent to it")
-_NO_POOL = dict.fromkeys(_MEMORY, "there is no pool of frames: each side has a buffer or two, the kernel the rest")
-_SPINS = _FORGETS | dict.fromkeys(("p50", "p99"), "its reader never sleeps, and takes a whole core for it")
+_SPINS = _FORGETS | dict.fromkeys(("p50", "p99"), "the reader never sleeps, and takes a whole core for it")
+_FEW = dict.fromkeys(_MEMORY, "fewer frames are under way: each is given back before the next is sent")
+_NO_POOL = dict.fromkeys(_MEMORY, "there is no pool of frames: a few buffers on each side, and the kernel's")
 
 CONTENDERS = (
     Contender("Framewire, shared memory", "ours", "shm"),

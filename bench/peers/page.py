@@ -38,8 +38,8 @@ Measured on {cores} cores ({cpu}), Linux {kernel}.
   stamps with the number that is due, and reads a byte of every page. A lost, torn or overwritten frame ends the run.
 - Framewire's sender is in C (`bench/leased_send.c`), as it is in use, and each of its frames is leased and answered
   (but for push+tcp). The peers' senders are Python; NumPy copies the picture with the same `memcpy`.
-- **frames/s, GB/s**: as fast as frames are taken, more than half a second a round. **CPU s/GB**: user and system time of both
-  sides and of every process that they start.
+- **frames/s, GB/s**: as fast as frames are taken, more than half a second a round. **CPU s/GB**: user and system time
+  of both sides and of every process that they start.
 - **p50, p99** of the delay at {fps} fps, from before the frame is copied in until the reader has the array; where the
   rate could not be kept, the one that was is in brackets.
 - **peak RSS**: the peaks of all processes added up, so that memory they share counts in each; **PSS**: what they have
@@ -79,21 +79,21 @@ def table(name: str, found: list[Found]) -> str:
     titles = [figure.title for figure in FIGURES]
     lines = [f"## {name} RGB, {found[0].size / 1e6:.1f} MB a frame", ""]
     lines += [f"| | {' | '.join(titles)} | Framewire to it | ahead in |", f"|---|{'--:|' * 8}---|"]
-    notes = []
+    reasons: dict[str, list[str]] = {}
     for one in ordered(found):
         cells = [number(one.median(figure)) for figure in FIGURES]
         if one.paced_fps < FPS * LATE:
             cells[3] += f" ({one.paced_fps:.0f} fps)"
         ours = reference(one, found)
-        better = ahead(one, ours) if ours else []
-        if ours and better:
-            notes.append(note(better, one, ours))
+        for why, figures in explained(one, ours).items():
+            reasons.setdefault(why, []).append(f"**{one.contender.name}** {', '.join(figures)}")
         title = f"**{one.contender.name}**" if one.contender.ours else one.contender.name
         ratio = f"{times(ours, one):.2f} x" if ours else ""
-        lead = ", ".join(figure.title.removesuffix(f" {figure.unit}") for figure in better)
+        lead = ", ".join(map(label, ahead(one, ours))) if ours else ""
         lines.append(f"| {title} | {' | '.join(cells)} | {ratio} | {lead} |")
-    if notes:
-        lines += ["", "Where a peer is ahead of Framewire in shared memory, and why:", "", *notes]
+    if reasons:
+        lines += ["", "Where a peer is ahead of Framewire in shared memory, with both figures, and why:", ""]
+        lines += [f"- {'; '.join(leads)}: {why}." for why, leads in reasons.items()]
     if lacking := missing(found):
         lines += ["", "What could not be measured, and why:", "", *lacking]
     return "\n".join([*lines, ""])
@@ -108,15 +108,18 @@ def missing(found: list[Found]) -> list[str]:
     ]
 
 
-def note(better: list[Figure], one: Found, ours: Found) -> str:
-    """Figures that have the same reason stand together."""
+def explained(one: Found, ours: Found | None) -> dict[str, list[str]]:
+    """The figures in which a contender is ahead, with both values, by the reason."""
     reasons: dict[str, list[str]] = {}
-    for figure in better:
-        its, our = (number(side.median(figure)) for side in (one, ours))
+    for figure in ahead(one, ours) if ours else []:
+        its, our = (number(side.median(figure)) for side in (one, ours) if side)
         why = one.contender.why.get(figure.key, UNKNOWN)
-        reasons.setdefault(why, []).append(f"{figure.title} ({its} to {our})")
-    sentences = (f"{', '.join(figures)}: {why}" for why, figures in reasons.items())
-    return f"- **{one.contender.name}**. {'; '.join(sentences)}."
+        reasons.setdefault(why, []).append(f"{label(figure)} ({its} to {our})")
+    return reasons
+
+
+def label(figure: Figure) -> str:
+    return figure.title.removesuffix(f" {figure.unit}")
 
 
 def who() -> str:

@@ -47,7 +47,7 @@ def bars(axes: Any, figure: Figure, found: list[Found]) -> None:
 
 
 def title(figure: Figure) -> str:
-    how = "more is better" if figure.more else "less is better"
+    how = "more is better, logarithmic" if figure.more else "less is better, logarithmic"
     return {"fps": "frames a second", "cpu": "CPU seconds a GB", "p50": "p50 of the delay at 60 fps, ms"}[
         figure.key
     ] + f" ({how})"
