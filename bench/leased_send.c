@@ -2,7 +2,8 @@
  *
  * Prints its URL, waits for WORKERS, sends COUNT frames, and prints as one line of JSON what all but the first tenth cost.
  * FILL: `number` writes the frame's number into its first bytes, `clock` the time, `stamps` the number at each 64 KiB and at
- * the end and the time of before at byte 16, `copy` copies a whole frame in first. RATE: frames a second; 0: as fast as they are taken. `times`: when each result came.
+ * the end and the time of before at byte 16, `copy` copies a whole frame in first. RATE: frames a second; 0: as fast as
+ * they are taken. `times`: when each result came.
  * leased_send memcpy WxH COUNT measures one core that copies a frame into a warm slot.
  */
 #include <stdio.h>
