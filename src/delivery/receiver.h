@@ -1,6 +1,7 @@
 /* The inside of a receiver: what its files share.
  *
- *   receiver.c        open, receive, close; who looks at the sockets
+ *   receiver_open.c   open
+ *   receiver.c        receive, close; who looks at the sockets
  *   receiver_frame.c  frames that came
  *   receiver_reply.c  results
  *   feed_plain.c      frames of a PULL or SUB socket
@@ -172,6 +173,8 @@ struct fw_receiver {
 /* Wake who polls the sockets, where one of this feed may have news that its fd will not tell again. */
 void fw_receiver_leave(fw_receiver *self, fw_feed *feed);
 void fw_receiver_unref(fw_receiver *self);
+/* The receiver's thread: at the sockets while the caller is not. */
+void *fw_receiver_run(void *arg);
 bool fw_receiver_takes(const fw_receiver *self, const char *stream, size_t size);
 /* A sender is there, or not: waiting is said, and ends with options.timeout. *until_p: when to look again. */
 void fw_feed_absent(fw_feed *self, bool absent, fw_time now);
