@@ -121,6 +121,7 @@ def test_readers_killed_a_thousand_times_lose_no_slot(scene: Scene, language: st
     heirs = [scene.reader(language, writer.url) for _ in range(2)]
     some = scene.answered
     wait_until(lambda: scene.answered > some + 500, "the stream goes on")
+    wait_until(lambda: all("in\n" in heir.stdout for heir in heirs), "both heirs have had frames")
     wait_until(lambda: len(os.listdir(fds)) <= before, "what was open for the dead is closed")
     writer.signal(signal.SIGTERM)
     account = account_of(writer)
