@@ -27,7 +27,7 @@ def receive(link: Link, taker: Taker) -> None:
     """The variant is also how the pixels are to come."""
     way = "shm" if link.variant == "shm" else "tcp"
     door = link.folder if way == "shm" else f"{link.folder}/none"
-    with Receiver(link.wait_line("url"), credit=CREDIT, door=door) as receiver:
+    with Receiver(link.wait("url", "\n"), credit=CREDIT, door=door) as receiver:
         for frame in receiver:
             if frame.transport != way:
                 raise ValueError(f"frames came by {frame.transport}, not by {way}")

@@ -51,15 +51,12 @@ class Link:
         part.write_text(text)
         part.rename(Path(self.folder, name))
 
-    def wait(self, name: str) -> str:
-        return self.wait_line(name, "")
-
-    def wait_line(self, name: str, end: str = "\n") -> str:
-        """The first line that the other side wrote to a file, once it is whole."""
+    def wait(self, name: str, end: str = "") -> str:
+        """What the other side wrote to a file, up to `end`."""
         path, until = Path(self.folder, name), time.monotonic() + LIMIT
         while time.monotonic() < until:
-            if path.exists() and (text := path.read_text()).endswith(end):
-                return text.strip()
+            if path.exists() and end in (text := path.read_text()):
+                return text.partition(end)[0] if end else text
             time.sleep(0.002)
         raise TimeoutError(f"the other side never said its {name}")
 
