@@ -11,7 +11,7 @@
 #include "delivery/peers.h"
 
 #define SAY_AFTER      (2 * FW_SECOND)
-#define TICK           5 /* ms: how long the caller may be away before the thread looks at the sockets */
+#define TICK           5    /* ms: how long the caller may be away before the thread looks at the sockets */
 #define RESULTS_LINGER 2000 /* ms */
 #define POLL_MAX       (1 + FW_FEEDS_MAX * FW_FEED_FDS)
 

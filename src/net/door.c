@@ -1,4 +1,4 @@
-#include "net/door.h"
+#include "net/door_inside.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,56 +16,15 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "net/door_group.h"
-#include "net/doorway.h"
 #include "net/pidfd.h"
 
 enum {
     VISITORS_MAX = 1024,
-    READY_MAX = 32,
     LAST_WORDS_MAX = 4096 /* packets that a dead process can have left unread; a living child's are not waited for */
 };
 #define PATIENCE (2 * FW_SECOND)
-#define PAUSE    (FW_SECOND / 2) /* before accepting again, when there are no file descriptors left */
 
-struct fw_visitor {
-    TAILQ_ENTRY(fw_visitor) link;
-    int socket; /* -1: it left */
-    int pidfd;  /* -1 before its knock */
-    bool in;
-    bool wants_room;
-    fw_time knock_by;
-    unsigned last_words;
-    void *known_as;
-};
-
-TAILQ_HEAD(fw_visitors, fw_visitor);
-
-struct fw_door {
-    fw_doorway way;
-    gid_t group;
-    int epoll_fd;
-    unsigned limit;
-    fw_time patience;
-    fw_time accept_at;            /* FW_FOREVER: now, whenever somebody comes */
-    struct fw_visitors strangers; /* not let in yet, in the order of knock_by */
-    struct fw_visitors guests;
-    fw_visitor *knocking, *gone; /* to be refused, or freed, at the next call */
-    struct epoll_event ready[READY_MAX];
-    int ready_count, ready_at;
-    fw_packet_buffer buffer;
-    fw_packet packet;
-    fw_door_counts counts;
-    char why[1024];
-};
-
-/* What epoll gives back: a visitor, and which of its two fds. */
-#define PIDFD_MARK    UINT64_C(1)
-#define FOR_SOCKET(v) ((uint64_t)(uintptr_t)(v))
-#define FOR_PIDFD(v)  (FOR_SOCKET(v) | PIDFD_MARK)
-#define FOR_LISTEN    UINT64_C(0)
-#define FOR_NOBODY    UINT64_MAX
-
-static fw_status watch(fw_door *self, int operation, int fd, uint32_t events, uint64_t for_whom) {
+fw_status fw_door_watch(fw_door *self, int operation, int fd, uint32_t events, uint64_t for_whom) {
     struct epoll_event event = { .events = events, .data.u64 = for_whom };
     return epoll_ctl(self->epoll_fd, operation, fd, &event) ? fw_fail_errno(errno, "a visitor cannot be watched")
                                                             : FW_OK;
@@ -81,7 +39,7 @@ static void unwatch(fw_door *self, int *fd_p) {
     *fd_p = -1;
 }
 
-static void free_visitor(fw_door *self, fw_visitor *visitor) {
+void fw_door_free_visitor(fw_door *self, fw_visitor *visitor) {
     for (int i = self->ready_at; i < self->ready_count; i++)
         if ((self->ready[i].data.u64 & ~PIDFD_MARK) == FOR_SOCKET(visitor))
             self->ready[i].data.u64 = FOR_NOBODY;
@@ -96,7 +54,7 @@ static void free_visitor(fw_door *self, fw_visitor *visitor) {
     free(visitor);
 }
 
-static void say_no(int socket, const char *why) {
+void fw_door_say_no(int socket, const char *why) {
     fw_packet_send(socket, FW_PACKET_REFUSED, &(fw_part){ why, strlen(why) }, 1, -1);
 }
 
@@ -124,7 +82,7 @@ fw_status fw_door_open(const fw_door_options *options, fw_door **self_p) {
     if (status == FW_OK && (self->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
         status = fw_fail_errno(errno, "no door can be opened");
     if (status == FW_OK)
-        status = watch(self, EPOLL_CTL_ADD, self->way.listen_fd, EPOLLIN, FOR_LISTEN);
+        status = fw_door_watch(self, EPOLL_CTL_ADD, self->way.listen_fd, EPOLLIN, FOR_LISTEN);
     if (status == FW_OK)
         *self_p = self;
     else
@@ -140,105 +98,6 @@ int fw_door_fd(const fw_door *self) {
     return self->epoll_fd;
 }
 
-/* ---- Who comes -------------------------------------------------------------------------------------------------------- */
-
-/* NULL: it may come in, as far as its user goes. */
-static const char *unwelcome(const fw_door *self, int socket) {
-    struct ucred who;
-    socklen_t size = sizeof who;
-    if (self->counts.visitors >= self->limit)
-        return "this sender shares its memory with as many receivers as it may already";
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) || who.uid == FW_NOBODY)
-        return "this receiver's user is not known in the sender's user namespace, so that no memory is shared";
-    if (who.uid == geteuid() || who.uid == 0)
-        return NULL;
-    if (self->group == FW_NO_GROUP)
-        return "memory is shared within one user only, and the sender runs as another; its --door-group lets in more";
-    return fw_door_group_has(self->group, socket) ? NULL
-                                                  : "memory is shared within one user and a group only (--door-group), "
-                                                    "which this receiver's user is not in";
-}
-
-static void admit(fw_door *self, fw_time now, int socket) {
-    int room = FW_PACKET_BUFFER;
-    const char *why = unwelcome(self, socket);
-    fw_visitor *visitor = why ? NULL : calloc(1, sizeof *visitor);
-    if (visitor && watch(self, EPOLL_CTL_ADD, socket, EPOLLIN, FOR_SOCKET(visitor)) == FW_OK) {
-        setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-        visitor->socket = socket;
-        visitor->pidfd = -1;
-        visitor->knock_by = fw_after(now, self->patience);
-        TAILQ_INSERT_TAIL(&self->strangers, visitor, link);
-        self->counts.visitors++;
-        return;
-    }
-    say_no(socket, why ? why : "the sender has no memory left for one more receiver");
-    free(visitor);
-    close(socket);
-    self->counts.refused++;
-}
-
-static void accept_all(fw_door *self, fw_time now) {
-    for (;;) {
-        int socket = accept4(self->way.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (socket >= 0) {
-            admit(self, now, socket);
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK)
-                return;
-            /* Most likely all file descriptors are in use: the one who waits would keep the fd readable for good. */
-            fw_warn("the door cannot let anybody in for now: %s", strerrordesc_np(errno));
-            watch(self, EPOLL_CTL_MOD, self->way.listen_fd, 0, FOR_LISTEN);
-            self->accept_at = fw_after(now, PAUSE);
-            return;
-        }
-    }
-}
-
-static void refuse(fw_door *self, fw_visitor *visitor, const char *why) {
-    say_no(visitor->socket, why);
-    self->counts.refused++;
-    free_visitor(self, visitor);
-}
-
-/* Takes the pidfd. false: refused. */
-static bool hear_knock(fw_door *self, fw_visitor *visitor) {
-    struct ucred who = { 0 };
-    socklen_t size = sizeof who;
-    getsockopt(visitor->socket, SOL_SOCKET, SO_PEERCRED, &who, &size);
-    visitor->pidfd = self->packet.fd;
-    if (self->packet.count != 1 || self->packet.parts[0].size != FW_TOKEN_SIZE) {
-        self->counts.bad++;
-        refuse(self, visitor, "a knock is a token of 16 bytes");
-        return false;
-    }
-    if (fw_pidfd_check(visitor->pidfd, who.pid) != FW_OK) {
-        refuse(self, visitor, fw_cause());
-        return false;
-    }
-    return true;
-}
-
-fw_status fw_door_let_in(fw_door *self, fw_visitor *visitor) {
-    fw_status status = watch(self, EPOLL_CTL_ADD, visitor->pidfd, EPOLLIN, FOR_PIDFD(visitor));
-    if (status == FW_OK)
-        status = fw_packet_send(visitor->socket, FW_PACKET_ACCEPTED, NULL, 0, -1);
-    if (status != FW_OK) { /* it will not hear why */
-        refuse(self, visitor, "the sender cannot watch one more receiver");
-        return status;
-    }
-    TAILQ_REMOVE(&self->strangers, visitor, link);
-    TAILQ_INSERT_TAIL(&self->guests, visitor, link);
-    visitor->in = true;
-    self->knocking = NULL;
-    self->counts.let_in++;
-    return FW_OK;
-}
-
-void fw_door_refuse(fw_door *self, fw_visitor *visitor, const char *why) {
-    refuse(self, visitor, why);
-}
-
 /* ---- What happens ----------------------------------------------------------------------------------------------------- */
 
 static bool left(fw_door *self, fw_visitor *visitor, const char *why, fw_door_event *event) {
@@ -252,7 +111,7 @@ static bool on_bad(fw_door *self, fw_visitor *visitor, const char *why, fw_door_
     self->counts.bad++;
     if (visitor->in)
         return left(self, visitor, why, event);
-    refuse(self, visitor, why);
+    fw_door_refuse(self, visitor, why);
     return false;
 }
 
@@ -264,7 +123,7 @@ static bool on_packet(fw_door *self, fw_visitor *visitor, fw_door_event *event) 
     if (status == FW_CLOSED) {
         if (visitor->in)
             return left(self, visitor, "", event);
-        free_visitor(self, visitor);
+        fw_door_free_visitor(self, visitor);
         return false;
     }
     if (status != FW_OK)
@@ -276,7 +135,7 @@ static bool on_packet(fw_door *self, fw_visitor *visitor, fw_door_event *event) 
             };
             return true;
         }
-        if (!hear_knock(self, visitor))
+        if (!fw_door_hear_knock(self, visitor))
             return false;
         self->knocking = visitor;
         *event = (fw_door_event){ .kind = FW_DOOR_KNOCK, .visitor = visitor, .token = self->packet.parts[0].data };
@@ -292,7 +151,7 @@ static bool on_socket(fw_door *self, struct epoll_event *ready, fw_visitor *visi
     if (visitor->wants_room && ready->events & EPOLLOUT) {
         ready->events &= ~(uint32_t)EPOLLOUT;
         visitor->wants_room = false;
-        watch(self, EPOLL_CTL_MOD, visitor->socket, EPOLLIN, FOR_SOCKET(visitor));
+        fw_door_watch(self, EPOLL_CTL_MOD, visitor->socket, EPOLLIN, FOR_SOCKET(visitor));
         *event = (fw_door_event){ .kind = FW_DOOR_ROOM, .visitor = visitor };
         return true;
     }
@@ -315,7 +174,7 @@ static bool on_death(fw_door *self, fw_visitor *visitor, fw_door_event *event) {
 
 static bool look(fw_door *self) {
     self->ready_at = 0;
-    self->ready_count = epoll_wait(self->epoll_fd, self->ready, READY_MAX, 0);
+    self->ready_count = epoll_wait(self->epoll_fd, self->ready, FW_DOOR_READY_MAX, 0);
     if (self->ready_count < 0)
         self->ready_count = 0;
     return self->ready_count > 0;
@@ -324,18 +183,18 @@ static bool look(fw_door *self) {
 static void on_time(fw_door *self, fw_time now) {
     fw_visitor *first;
     while ((first = TAILQ_FIRST(&self->strangers)) != NULL && now >= first->knock_by)
-        refuse(self, first, "it did not knock in time");
+        fw_door_refuse(self, first, "it did not knock in time");
     if (now >= self->accept_at) {
         self->accept_at = FW_FOREVER;
-        watch(self, EPOLL_CTL_MOD, self->way.listen_fd, EPOLLIN, FOR_LISTEN);
+        fw_door_watch(self, EPOLL_CTL_MOD, self->way.listen_fd, EPOLLIN, FOR_LISTEN);
     }
 }
 
 bool fw_door_next(fw_door *self, fw_time now, fw_door_event *event) {
     if (self->knocking)
-        refuse(self, self->knocking, "the sender does not know it");
+        fw_door_refuse(self, self->knocking, "the sender does not know it");
     if (self->gone)
-        free_visitor(self, self->gone);
+        fw_door_free_visitor(self, self->gone);
     on_time(self, now);
     for (;;) {
         if (self->ready_at == self->ready_count && !look(self))
@@ -345,7 +204,7 @@ bool fw_door_next(fw_door *self, fw_time now, fw_door_event *event) {
         if (ready->data.u64 == FOR_NOBODY || ready->data.u64 == FOR_LISTEN) {
             self->ready_at++;
             if (ready->data.u64 == FOR_LISTEN)
-                accept_all(self, now);
+                fw_door_accept_all(self, now);
         } else if (ready->data.u64 & PIDFD_MARK) {
             if (on_death(self, visitor, event))
                 return true;
@@ -369,7 +228,7 @@ static fw_status send_to(fw_door *self, fw_visitor *visitor, fw_packet_kind kind
     fw_status status = fw_packet_send(visitor->socket, kind, parts, count, fd);
     if (status == FW_FULL && !visitor->wants_room) {
         visitor->wants_room = true;
-        watch(self, EPOLL_CTL_MOD, visitor->socket, EPOLLIN | EPOLLOUT, FOR_SOCKET(visitor));
+        fw_door_watch(self, EPOLL_CTL_MOD, visitor->socket, EPOLLIN | EPOLLOUT, FOR_SOCKET(visitor));
     }
     return status;
 }
@@ -403,7 +262,7 @@ void fw_door_hang_up(fw_door *self, fw_visitor *visitor) {
 }
 
 void fw_door_forget(fw_door *self, fw_visitor *visitor) {
-    free_visitor(self, visitor);
+    fw_door_free_visitor(self, visitor);
 }
 
 void fw_visitor_set(fw_visitor *visitor, void *known_as) {
@@ -424,9 +283,9 @@ void fw_door_close(fw_door **self_p) {
         return;
     *self_p = NULL;
     for (fw_visitor *visitor; (visitor = TAILQ_FIRST(&self->strangers)) != NULL;)
-        free_visitor(self, visitor);
+        fw_door_free_visitor(self, visitor);
     for (fw_visitor *visitor; (visitor = TAILQ_FIRST(&self->guests)) != NULL;)
-        free_visitor(self, visitor);
+        fw_door_free_visitor(self, visitor);
     fw_doorway_close(&self->way);
     if (self->epoll_fd >= 0)
         close(self->epoll_fd);
