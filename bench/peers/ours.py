@@ -32,3 +32,4 @@ def receive(link: Link, taker: Taker) -> None:
             if frame.transport != way:
                 raise ValueError(f"frames came by {frame.transport}, not by {way}")
             taker.take(frame.array)
+            del frame  # else it keeps its slot while the next is awaited
