@@ -30,6 +30,8 @@ _VERSION = 1
 _OUTSIDE = 1 << 31  # of a length: the part is in the memfd
 _HEAD = struct.Struct("<4B")
 _HEADS = [struct.Struct(f"<4B{count}I") for count in range(PARTS_MAX + 1)]  # with the lengths of so many parts
+_TWO = struct.Struct("<4s2I")
+_TWO_PARTS = bytes((_VERSION, 0, 2, 0))  # the head of a message of so many
 _FACTS = struct.Struct("<2Q")  # of MEMORY
 # Plain numbers: an operation on flags takes longer than to receive.
 _NOW = int(socket.MSG_DONTWAIT)
@@ -114,6 +116,10 @@ class Visit:
     def send(self, parts: Sequence[Buffer]) -> bool:
         """Send one message. False: there is no room now. Raises Error if the sender has hung up."""
         count = len(parts)
+        if count == 2 and type(parts[0]) is type(parts[1]) is bytes:  # mostly
+            first, second = len(parts[0]), len(parts[1])
+            if first + second + _TWO.size <= PACKET_MAX:
+                return self._send([_TWO.pack(_TWO_PARTS, first, second), *parts])
         if count > PARTS_MAX:
             raise Error(f"a message has at most {PARTS_MAX} parts, not {count}")
         sizes = [len(part) if type(part) is bytes else memoryview(part).nbytes for part in parts]
@@ -170,6 +176,12 @@ class Visit:
                 continue  # something that we sent was not read, and that is told before what the other side sent
             except OSError as error:
                 raise Error(f"nothing can be received through the door: {error.strerror}") from None
+        buffer = self._buffer
+        if size > _TWO.size and not notes and not flags & _CUT and buffer[:4] == _TWO_PARTS:  # mostly
+            _, first, second = _TWO.unpack_from(buffer)
+            if first + second == size - _TWO.size and not (first | second) & _OUTSIDE:
+                middle = _TWO.size + first
+                return [bytes(buffer[_TWO.size : middle]), bytes(buffer[middle:size])]
         fds = _fds(notes) if notes else []
         try:
             return self._take(size, flags, fds)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from . import forks
 from .errors import BadMessage
 
 if TYPE_CHECKING:
@@ -53,13 +54,15 @@ class Frame:
     """One image (or any array) with its header. Its methods may be called from any thread."""
 
     __slots__ = (
-        "__weakref__", "_array", "_payload", "_stream", "_transport", "header", "kept", "nbytes", "open", "owner",
+        "__weakref__", "_array", "_forks", "_payload", "_stream", "_transport", "header", "kept", "nbytes", "open",
+        "owner",
     )  # fmt: skip
 
     def __init__(self, stream: str, header: Header, payload: Any, transport: str, owner: Owner) -> None:
         self._stream = stream
         self._payload = payload  # anything with a buffer; views keep it alive
         self._transport = transport
+        self._forks = forks.count
         self.owner = owner
         self._array: NDArray[Any] | None = None
         self.header = header  # as it travelled
@@ -139,7 +142,8 @@ class Frame:
     @property
     def data(self) -> memoryview:
         """The payload as it came, read-only; no copy. Raises Error as `array` does in a forked process."""
-        self._check_process()
+        if self._forks != forks.count:
+            self._check_process()
         return memoryview(self._payload).toreadonly()
 
     @property
@@ -152,7 +156,8 @@ class Frame:
         Raises BadMessage for a payload that cannot be decoded, and Error for a frame in shared memory in a process that
         was forked since it came: its sender knows nothing of that one, and may write over it.
         """
-        self._check_process()
+        if self._forks != forks.count:
+            self._check_process()
         if self._array is None:
             header = self.header
             if header.encoding == "raw":
@@ -165,7 +170,7 @@ class Frame:
 
     def _check_process(self) -> None:
         if self._transport == "shm":
-            self.owner.check_process()
+            self.owner.check_process()  # raises
 
     def _decode(self) -> NDArray[Any]:
         from .decode import decode

@@ -32,7 +32,7 @@ from .fields import (
     word,
 )
 from .geometry import array_size, frame_size
-from .leased import Body, Credit, Died, Hello, Place, Slot, Stats, Welcome, flat, read_slots
+from .leased import Body, Credit, Died, Filling, Hello, Place, Stats, Welcome, flat, read_slots
 
 VERSION = 1
 ITEM_MAX = ERROR_MAX = 4096
@@ -98,7 +98,7 @@ class Header:
     lost: int = 0
     guarded: bool = False
     place: Place | None = None
-    releases: tuple[Slot, ...] = ()
+    releases: tuple[Filling, ...] = ()
     body: Body | None = None
 
     def answer(
@@ -291,7 +291,7 @@ def _read_plain_lease(header: Header, fields: Fields) -> bool:
         and offset >= 0 <= length
     ):
         header.attempt = attempt
-        header.place = Place(region, slot, gen, offset, length, copy)
+        header.place = tuple.__new__(Place, (region, slot, gen, offset, length, copy))
         return True
     try:
         _read_lease(header, fields)

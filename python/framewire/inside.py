@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .door import Kind, Packet, Visit
 from .errors import BadMessage, Error
 from .header import VERSION
-from .leased import SLOTS_MAX, Place, Slot, flat
+from .leased import SLOTS_MAX, Filling, Place, flat
 from .shm import ALIGNMENT, Region, Releases
 from .transport import FOREVER
 
@@ -38,26 +38,17 @@ class Inside:
         self._folder = folder
         self._on_settled = on_settled
         self._on_lost = on_lost
-        self._visit: Visit | None = None
+        self.visit: Visit | None = None  # then something may come of it
         self._knocked: float | None = None
         self._thrown_out = 0
         self._region: Region | None = None
-        self._used = False
+        self.used = False  # there was a visit: something may be to be released
         self._full = False
         self._poll = select.epoll()
         self._poll.register(self.releases, select.EPOLLIN)
 
     def fileno(self) -> int:
         return self._poll.fileno()
-
-    @property
-    def visiting(self) -> bool:
-        return self._visit is not None
-
-    @property
-    def used(self) -> bool:
-        """There was a visit: something may be to be released."""
-        return self._used
 
     @property
     def knocking(self) -> bool:
@@ -76,7 +67,7 @@ class Inside:
             self._settle()
             return
         self.leave()
-        self._visit = visit
+        self.visit = visit
         self._full = False
         self._poll.register(visit, select.EPOLLIN)
         self._knocked = now
@@ -101,10 +92,10 @@ class Inside:
 
     def leave(self) -> None:
         """Hang up. What is still unread of this visit will not be read: the next hello does not speak of it."""
-        if self._visit is not None:
-            self._poll.unregister(self._visit)
-            self._visit.close()
-        self._visit = self._knocked = None
+        if self.visit is not None:
+            self._poll.unregister(self.visit)
+            self.visit.close()
+        self.visit = self._knocked = None
         self.here = False
 
     def _settle(self) -> None:
@@ -126,9 +117,9 @@ class Inside:
 
     def receive(self) -> list[bytes] | None:
         """The next message; None: there is none."""
-        while self._visit is not None:
+        while self.visit is not None:
             try:
-                packet = self._visit.receive()
+                packet = self.visit.receive()
                 if not isinstance(packet, Packet):
                     return packet
                 self._on_packet(packet)
@@ -140,7 +131,7 @@ class Inside:
         if packet.kind is Kind.MEMORY:
             self._map(packet)
             if self.knocking:
-                self.here = self._used = True
+                self.here = self.used = True
                 self._settle()
         elif packet.kind is Kind.REFUSED:
             raise Error(f"refused: {packet.parts[0].decode(errors='replace') if packet.parts else ''}")
@@ -158,16 +149,16 @@ class Inside:
 
     def send(self, parts: Sequence[Any]) -> bool:
         """False: not now (call again when `fileno()` is readable), or the visit is over."""
-        if self._visit is None:
+        if self.visit is None:
             return False
         try:
-            sent = self._visit.send(parts)
+            sent = self.visit.send(parts)
         except Error as error:
             self._over(error)
             return False
         if sent is self._full:  # then wait for room, or no more
             self._full = not sent
-            self._poll.modify(self._visit, select.EPOLLIN | (select.EPOLLOUT if self._full else 0))
+            self._poll.modify(self.visit, select.EPOLLIN | (select.EPOLLOUT if self._full else 0))
         return sent
 
     # Frames
@@ -183,34 +174,34 @@ class Inside:
                 raise BadMessage("payload", "a frame in memory that the sender did not give")
             view = region.view(place)
         except BadMessage:
-            self.releases.refuse(place.held)
+            self.releases.refuse(place[:3])
             raise
         return (_copy(view), "copy") if place.copy or self.releases.held > SLOTS_MAX else (view, "shm")
 
-    def released(self) -> tuple[Slot, ...]:
+    def released(self) -> tuple[Filling, ...]:
         """What is read no more, to be said in this visit."""
         taken = tuple(self.releases.take())
         return taken if self.here else ()
 
-    def reads(self) -> tuple[Slot, ...]:
+    def reads(self) -> tuple[Filling, ...]:
         """What is held, for a hello, which makes up for all that was not said."""
         self.releases.take()
         return self.releases.living()
 
     def close(self) -> None:
         """Hang up, once the last view has died: a thread waits for that."""
-        visit = self._visit if self.here and self.releases.held else None
+        visit = self.visit if self.here and self.releases.held else None
         if visit is None:
             self.leave()
             self.releases.close()
         else:
-            self._visit = None
+            self.visit = None
             threading.Thread(target=_see_off, args=(visit, self.releases), name="framewire-door", daemon=True).start()
         self._region = None
         self._poll.close()
 
 
-def release_word(slots: tuple[Slot, ...]) -> list[bytes]:
+def release_word(slots: tuple[Filling, ...]) -> list[bytes]:
     return [b"", msgpack.packb({"v": VERSION, "kind": "release", "releases": flat(slots)})]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import zmq
 
+from . import forks
 from .errors import BadMessage, Closed, Error, Timeout
 from .frame import Frame
 from .keeper import Keeper
@@ -86,7 +87,7 @@ class Intake:
 
         _keep_freed_memory()
         self.stats = Stats()
-        self._pid = os.getpid()
+        self._forks = forks.count
         self._timeout = timeout
         self._closed = False
         self._receiving = threading.Lock()  # held by the one who receives
@@ -103,7 +104,7 @@ class Intake:
         self._keeper = Keeper(always=not self._drives)
         # Also when this object is dropped, or the program ends, without close(): results must leave.
         self._release = weakref.finalize(
-            self, _release, self._transports, self._results, self._keeper, self._context, self._wake, self._pid
+            self, _release, self._transports, self._results, self._keeper, self._context, self._wake, self._forks
         )
         self._leased = any(not url.pattern for url in parsed)
         self._keeper.enter()
@@ -144,7 +145,7 @@ class Intake:
 
     def _take(self, wait: bool = False) -> Frame | None:
         """What is there now; with `wait`, what comes very soon too. Raises BadMessage, and Closed at the end."""
-        if os.getpid() != self._pid:
+        if forks.count != self._forks:
             raise Error("this receiver was opened before a fork; open one in each process that receives")
         if self._closed:
             raise Closed("the receiver is closed")
@@ -212,7 +213,7 @@ class Intake:
     def _leave_hand(self, error: BaseException | None = None) -> None:
         """The loop is left: an error blames its frame, all else gives it back."""
         frame, self._in_hand = self._in_hand, None
-        if frame is None or frame.kept or os.getpid() != self._pid:
+        if frame is None or frame.kept or forks.count != self._forks:
             return
         if isinstance(error, Exception) and frame.owner.wants_answers:
             frame.owner.fail(frame, describe(error))
@@ -240,10 +241,10 @@ def _release(
     keeper: Keeper,
     context: zmq.Context[zmq.Socket[bytes]],
     wake: int,
-    pid: int,
+    opened: int,
 ) -> None:
     """Close all; results that have not left yet get a moment. Nothing in a process that was forked off."""
-    if os.getpid() != pid:
+    if forks.count != opened:
         return
     ended = all(transport.ended for transport in transports)
     keeper.stop()

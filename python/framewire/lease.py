@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import msgpack
 import numpy as np
 import zmq
 
+from . import forks
 from .errors import BadMessage, Closed, Error
 from .fields import Fields, cut
 from .frame import Frame
@@ -50,11 +50,10 @@ class LeasedWorker(Session):
 
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
         while True:
-            event = self._next()
-            if event is not None:
+            if (self._waiting or self._news) and (event := self._next()) is not None:
                 self._hungry = False
                 return event
-            if not self._keeper.mine:
+            if self._keeper.always:  # its thread reads
                 if self._hungry:
                     return None
                 self._hungry = True
@@ -237,7 +236,7 @@ class LeasedWorker(Session):
         self.post("progress", frame.stream, key)
 
     def _key(self, frame: Frame) -> Key:
-        if os.getpid() != self._pid:
+        if forks.count != self._forks:
             raise Error("a frame can only be answered in the process that received it")
         return frame.header.epoch, frame.header.seq
 

@@ -31,12 +31,8 @@ ROLES = ("worker", "observer", "supervisor")
 _is_door = compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", ASCII).fullmatch
 
 
-class Slot(NamedTuple):
-    """A filling of a slot in shared memory."""
-
-    region: int
-    slot: int
-    gen: int
+#: What is in a slot of shared memory, until it is written again: region, slot, gen.
+Filling = tuple[int, int, int]
 
 
 class Place(NamedTuple):
@@ -48,11 +44,6 @@ class Place(NamedTuple):
     offset: int
     length: int
     copy: bool = False
-
-    @property
-    def held(self) -> Slot:
-        """What is to be released."""
-        return Slot(self.region, self.slot, self.gen)
 
     @classmethod
     def read(cls, fields: Fields) -> Place:
@@ -89,7 +80,7 @@ class Hello:
     supervisor: int = 0
     streams: tuple[str, ...] = ()
     held: tuple[Held, ...] = ()
-    reads: tuple[Slot, ...] = ()
+    reads: tuple[Filling, ...] = ()
 
     @classmethod
     def read(cls, fields: Fields) -> Hello:
@@ -244,16 +235,16 @@ class Stats:
 Body = Hello | Welcome | Credit | Died | Stats
 
 
-def read_slots(fields: Fields, key: str, required: bool = False) -> tuple[Slot, ...]:
+def read_slots(fields: Fields, key: str, required: bool = False) -> tuple[Filling, ...]:
     """A flat list: region, slot, gen, region, slot, gen, ..."""
     numbers = take.elements(fields, key, 3 * SLOTS_MAX, _number, required)
-    slots = tuple(Slot(*numbers[at : at + 3]) for at in range(0, len(numbers) - 2, 3))
-    if len(numbers) % 3 or any(slot.slot > UINT32_MAX for slot in slots):
+    slots = tuple((numbers[at], numbers[at + 1], numbers[at + 2]) for at in range(0, len(numbers) - 2, 3))
+    if len(numbers) % 3 or any(slot > UINT32_MAX for _, slot, _ in slots):
         raise take.wrong(fields, key, "a list of region, slot and gen, slot by slot")
     return slots
 
 
-def flat(slots: tuple[Slot, ...]) -> list[int]:
+def flat(slots: tuple[Filling, ...]) -> list[int]:
     return [number for slot in slots for number in slot]
 
 

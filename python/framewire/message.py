@@ -64,10 +64,12 @@ def _check_count(kind: str, count: int, wanted: int) -> None:
 def _check_frame(header: Header, parts: Sequence[Any]) -> None:
     place = header.place
     if place is None:
-        _check_count("frame", len(parts), 3)
+        if len(parts) != 3:
+            raise BadMessage("parts", f"a frame of {len(parts)} parts, not 3")
         size = len(parts[2])
     else:
-        _check_count("frame in shared memory", len(parts), 2)
+        if len(parts) != 2:
+            raise BadMessage("parts", f"a frame in shared memory of {len(parts)} parts, not 2")
         size = place.length
         if place.offset + size > INT_MAX:
             raise BadMessage("payload", "a place that ends beyond 2^63 - 1 bytes")

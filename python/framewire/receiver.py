@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from types import TracebackType
 
+from . import forks
 from .errors import BadMessage, Closed, Timeout
 from .frame import Frame
 from .intake import Intake, is_alone, next_by
@@ -96,7 +96,7 @@ class Receiver(Intake):
 
         Waits a moment for results that have not left yet.
         """
-        if not self._release.alive or os.getpid() != self._pid:
+        if not self._release.alive or forks.count != self._forks:
             return
         self.stop()
         if self._thread == threading.get_ident():

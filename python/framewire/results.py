@@ -11,6 +11,7 @@ from typing import Any
 
 import zmq
 
+from . import forks
 from .errors import Closed, Error, Timeout
 from .frame import Frame
 from .header import Array
@@ -47,7 +48,7 @@ class Results:
         self._lock = threading.Lock()
         self._closed = False
         self._worker = f"{socket.gethostname()}/{os.getpid()}"
-        self._pid = os.getpid()
+        self._forks = forks.count
         self._warned = False
         self._link: Link | None = None  # none: answers go nowhere
 
@@ -105,7 +106,7 @@ class Results:
         self, frame: Frame, status: str, error: str, value: bytes, arrays: tuple[Array, ...], parts: list[Any]
     ) -> bool:
         """False if the frame was answered already."""
-        if os.getpid() != self._pid:
+        if forks.count != self._forks:
             raise Error("a frame can only be answered in the process that received it")
         with self._lock:
             if not frame.open:

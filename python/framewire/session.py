@@ -17,6 +17,7 @@ from typing import Any
 import msgpack
 import zmq
 
+from . import forks
 from .errors import BadMessage
 from .fields import UINT32_MAX, Fields
 from .header import ARRAYS_MAX, VERSION, Header
@@ -48,7 +49,7 @@ class Session:
         self._keeper: Keeper = options.keeper
         self._role = role
         self._worker = f"{socket.gethostname()}/{os.getpid()}"
-        self._pid = os.getpid()
+        self._forks = forks.count
         self._state = threading.Lock()  # guards what both the driver and others change
         self._handshakes = 0
         self._greeted: float | None = None  # since when an answer to hello is awaited
@@ -131,7 +132,7 @@ class Session:
         """Say `start`, with what is to be released by then; from any thread."""
         fields: Fields = {"v": VERSION, "kind": "start", "epoch": key[0], "seq": key[1]}
         inside = self._inside
-        driving = self._keeper.mine
+        driving = not self._keeper.always  # then who receives reads and sends itself
         if driving and inside.releases.waiting:
             fields["releases"] = flat(inside.released())
         word = [stream.encode(), msgpack.packb(fields)]
@@ -173,7 +174,7 @@ class Session:
 
     def _read(self, wait: bool = False) -> bool:
         """Read one message; false: there is none. With `wait`, look for up to BRIEFLY ms."""
-        if self._inside.visiting:
+        if self._inside.visit is not None:
             if (parts := self._inside.receive()) is not None:
                 self._hear(parts, inside=True)
                 return True

@@ -11,8 +11,9 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from . import forks
 from .errors import BadMessage, Error
-from .leased import Place, Slot
+from .leased import Filling, Place
 
 ALIGNMENT = 64  # bytes: where a slot may begin
 _SIZE_MAX = 1 << 47  # bytes that a process can map
@@ -29,41 +30,42 @@ class Releases:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
+        self._forks = forks.count
         self.held = 0  # slots that are viewed, or whose release was not taken yet; as often as they are held
-        self._living: dict[Slot, int] = {}  # how often each is held; the owner's
-        self._waiting: deque[Slot] = deque()
+        self._living: dict[Filling, int] = {}  # how often each is held; the owner's
+        self.waiting: deque[Filling] = deque()  # for who wants to know whether there are any to take
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def fileno(self) -> int:
         return self._wake
 
-    def hold(self, slot: Slot) -> None:
+    def hold(self, slot: Filling) -> None:
         """It is viewed from here on. The owner's thread."""
         self._living[slot] = self._living.get(slot, 0) + 1
         self.held += 1
 
-    def put(self, slot: Slot) -> None:
+    def put(self, slot: Filling) -> None:
         """Called by finalizers: never waits, takes no lock, touches no socket."""
-        if os.getpid() != self._pid:
+        if forks.count != self._forks:
             return  # a forked child's copy of the view, which holds nothing
-        self._waiting.append(slot)
+        self.waiting.append(slot)
         if self._wake >= 0:
             # Always: whether the owner is on its way already cannot be told without a lock.
             os.eventfd_write(self._wake, 1)
 
-    def refuse(self, slot: Slot) -> None:
+    def refuse(self, slot: Filling) -> None:
         """It was given, and cannot be viewed. The owner's thread."""
         self.hold(slot)
         self.put(slot)
 
-    def take(self) -> list[Slot]:
+    def take(self) -> list[Filling]:
         """All that are there; then it is not readable any more. The owner's thread."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
-        taken: list[Slot] = []
+        taken: list[Filling] = []
         living = self._living
-        while self._waiting:
-            slot = self._waiting.popleft()
+        while self.waiting:
+            slot = self.waiting.popleft()
             held = living.get(slot, 0)
             if held == 0:
                 continue  # of a sender that is no more
@@ -75,12 +77,7 @@ class Releases:
         self.held -= len(taken)
         return taken
 
-    @property
-    def waiting(self) -> bool:
-        """There are some to take."""
-        return bool(self._waiting)
-
-    def living(self) -> tuple[Slot, ...]:
+    def living(self) -> tuple[Filling, ...]:
         """Those that are held, in no order. The owner's thread."""
         return tuple(slot for slot, held in self._living.items() for _ in range(held))
 
@@ -91,7 +88,7 @@ class Releases:
 
     def check_process(self) -> None:
         """Raises Error in a child that was forked since: what it would say is its parent's to say."""
-        if os.getpid() != self._pid:
+        if forks.count != self._forks:
             raise Error(
                 f"this receiver belongs to process {self._pid}, of which this one is a fork: its frames and views are"
                 " not this process's; open a Receiver after the fork"
@@ -112,7 +109,7 @@ class _Slot(np.ndarray[tuple[int], np.dtype[np.uint8]]):
     """
 
     region: Region  # the mapping stays as long
-    held: Slot
+    held: Filling
 
     def __del__(self) -> None:
         self.region.releases.put(self.held)
@@ -148,8 +145,8 @@ class Region:
             )
         slot = _Slot((length,), np.uint8, self._map, offset)
         slot.region = self
-        slot.held = place.held
-        self.releases.hold(slot.held)
+        held = slot.held = place[:3]
+        self.releases.hold(held)
         return slot.view(np.ndarray)
 
 

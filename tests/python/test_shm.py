@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from framewire import BadMessage, Error
-from framewire.leased import Place, Slot
+from framewire.leased import Filling, Place
 from framewire.shm import Region, Releases
 
 SIZE = 1 << 16
@@ -103,7 +103,7 @@ def test_a_slot_goes_back_when_the_last_view_of_it_dies(region: Region, releases
     assert other.base is not None
     del other
     assert readable(releases)
-    assert releases.take() == [Slot(7, 3, 9)]
+    assert releases.take() == [(7, 3, 9)]
     assert not readable(releases)
     assert releases.held == 0
 
@@ -128,7 +128,7 @@ def test_views_in_a_cycle_are_given_back_by_the_collector(region: Region, releas
 def test_views_die_on_any_thread(region: Region, releases: Releases) -> None:
     """Each release is taken once, and the owner is woken for each, however deaths and takes fall together."""
     count, threads = 2000, 4
-    taken: list[Slot] = []
+    taken: list[Filling] = []
     views = [[look(region, t, i, 0, 64) for i in range(count)] for t in range(threads)]
 
     def kill(mine: list[object]) -> None:
