@@ -41,7 +41,7 @@ class Inside:
         self.visit: Visit | None = None  # then something may come of it
         self._knocked: float | None = None
         self._thrown_out = 0
-        self._region: Region | None = None
+        self.region: Region | None = None
         self.used = False  # there was a visit: something may be to be released
         self._full = False
         self._poll = select.epoll()
@@ -72,6 +72,13 @@ class Inside:
         self._poll.register(visit, select.EPOLLIN)
         self._knocked = now
 
+    def enter(self, visit: Visit, region: Region) -> None:
+        """Be in, without a knock."""
+        self.visit = visit
+        self.region = region
+        self.here = self.used = True
+        self._poll.register(visit, select.EPOLLIN)
+
     def tend(self, now: float) -> float:
         """Returns when to call it again."""
         if self._knocked is None:
@@ -86,7 +93,7 @@ class Inside:
     def start_anew(self) -> None:
         """The hub is another: what it lends, and what is read of the former one's memory, has to do with neither."""
         self.leave()
-        self._region = None
+        self.region = None
         self._thrown_out = 0
         self.releases.forget()
 
@@ -141,9 +148,9 @@ class Inside:
     def _map(self, packet: Packet) -> None:
         try:
             number, size = packet.memory()
-            known = self._region
+            known = self.region
             if known is None or known.number != number or known.size < size:
-                self._region = Region(number, os.dup(packet.fd), size, self.releases)
+                self.region = Region(number, os.dup(packet.fd), size, self.releases)
         finally:
             os.close(packet.fd)
 
@@ -168,7 +175,7 @@ class Inside:
 
         It is a copy, too, where a hello could not name what is held.
         """
-        region = self._region
+        region = self.region
         try:
             if region is None or region.number != place.region:
                 raise BadMessage("payload", "a frame in memory that the sender did not give")
@@ -197,7 +204,7 @@ class Inside:
         else:
             self.visit = None
             threading.Thread(target=_see_off, args=(visit, self.releases), name="framewire-door", daemon=True).start()
-        self._region = None
+        self.region = None
         self._poll.close()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import zmq
 
 from . import forks
+from .beat import Beat
 from .errors import BadMessage, Closed, Error, Timeout
 from .frame import Frame
 from .keeper import Keeper
@@ -97,6 +98,7 @@ class Intake:
         self._bad_said = False
         self._transports: list[Transport] = []
         self._waiter = Waiter()
+        self._beat = Beat()
         self._watch_at = 0.0
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

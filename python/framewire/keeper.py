@@ -16,6 +16,10 @@ from typing import Any, Protocol
 import zmq
 
 _AWAY = 0.005  # seconds without a receiving thread, after which ours steps in
+# To wake our thread at each turn would cost the receiving one 20 us right before the handler, at camera rates. So where
+# turns come often ours looks by itself: a sender may then wait for an answer this much longer.
+_LIVELY = 1.0  # seconds since the last turn
+_LOOK = 0.02  # seconds
 _FOREVER = 3600.0
 
 
@@ -48,8 +52,10 @@ class Keeper:
         self._lock = threading.Lock()
         self._wanted = 0  # threads that wait to drive
         self._turns = 0
-        self._away = threading.Event()  # set when the driver leaves and our thread waits for that
+        self._gate = os.eventfd(0, os.EFD_CLOEXEC)  # where our thread waits for the driver to leave
+        self._gated = False  # it does, or is about to
         self._closing = False
+        self._seen, self._seen_at = 0, 0.0  # turns when our thread last looked, and when that number was new
         self._thread = threading.Thread(target=self._run, name="framewire-lease", daemon=True)
 
     def add(self, kept: Kept) -> None:
@@ -78,8 +84,9 @@ class Keeper:
         self._turns += 1
         self.driver = 0
         self._lock.release()
-        if not self._away.is_set():
-            self._away.set()
+        if self._gated:
+            self._gated = False
+            os.eventfd_write(self._gate, 1)
 
     @property
     def mine(self) -> bool:
@@ -113,7 +120,7 @@ class Keeper:
             return
         self._closing = True
         os.eventfd_write(self.wake, 1)
-        self._away.set()
+        os.eventfd_write(self._gate, 1)
         if self._thread is threading.current_thread():
             return  # the garbage collector ran on it
         if self._thread.ident is not None:
@@ -124,6 +131,7 @@ class Keeper:
     def close(self) -> None:
         """After stop()."""
         os.close(self.wake)
+        os.close(self._gate)
 
     # The thread
 
@@ -143,11 +151,16 @@ class Keeper:
         """Wait until nobody has received for a while; false: look again."""
         if self.always:
             return True
-        turns = self._turns
+        turns, now = self._turns, time.monotonic()
+        if turns != self._seen:
+            self._seen, self._seen_at = turns, now
         if self.driver:
-            self._away.clear()
+            if now - self._seen_at < _LIVELY:
+                time.sleep(_LOOK)
+                return False
+            self._gated = True
             if self.driver:
-                self._away.wait()
+                os.eventfd_read(self._gate)
         time.sleep(_AWAY)
         return turns == self._turns and not self.driver and not self._wanted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -16,9 +17,11 @@ from .errors import BadMessage, Closed, Error
 from .fields import Fields, cut
 from .frame import Frame
 from .header import ERROR_MAX, VERSION, Array, Header
+from .inside import Inside
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say
-from .outbox import Key
+from .outbox import Key, Outbox
+from .rehearsal import Stage
 from .session import Session
 from .transport import FOREVER, Options
 from .url import Url
@@ -44,6 +47,8 @@ class LeasedWorker(Session):
         self._progressed: dict[Key, float] = {}  # when it was said
         self._hungry = False  # the user waits
         self._stuck_since: float | None = None
+        self._stage: Stage | None = None
+        self._twin: LeasedWorker | None = None
         super().__init__(url, options, "worker")
 
     # Taking frames
@@ -82,6 +87,46 @@ class LeasedWorker(Session):
             if not guarded:
                 return frame
         return None
+
+    # Rehearsals
+
+    def rehearse(self) -> None:
+        """The driver, when the next frame is about to come: walk its way, but for the handler, with the last one."""
+        region = self._inside.region
+        if not self._inside.here or region is None or len(self._latest) != 2:
+            return
+        stage, twin = self._stage, self._twin
+        if stage is None or twin is None or stage.region is not region:
+            self._leave_stage()
+            stage = self._stage = Stage(region)
+            twin = self._twin = self._make_twin(stage.inside)
+        stage.send(self._latest)
+        twin._walk()
+        stage.clear()
+
+    def _make_twin(self, inside: Inside) -> LeasedWorker:
+        """One like this, in at another door, that has no frames."""
+        twin = copy.copy(self)
+        twin._inside, twin._outbox = inside, Outbox(self._link, inside)
+        twin._waiting, twin._started, twin._guarded, twin._news = {}, {}, {}, deque()
+        return twin
+
+    def _walk(self) -> None:
+        if (parts := self._inside.receive()) is not None:
+            self._hear(parts, inside=True)
+            frame = self._next()
+            if isinstance(frame, Frame) and frame.encoding == "raw":
+                frame.array  # noqa: B018
+            self._started.clear()
+
+    def _leave_stage(self) -> None:
+        if self._stage is not None:
+            self._stage.close()
+        self._stage = self._twin = None
+
+    def close(self) -> None:
+        self._leave_stage()
+        super().close()
 
     def has_news(self) -> bool:
         return bool(self._waiting or self._news)

@@ -129,6 +129,9 @@ class PlainWorker(_Plain):
             self.pollables = [self._link.socket, self._link.monitor]
         return then
 
+    def rehearse(self) -> None:
+        """Its way is short enough."""
+
     def raise_credit(self, credit: int) -> None:
         """A frame that was taken makes room for the next, however many are held.
 
@@ -174,6 +177,9 @@ class PlainObserver(_Plain):
 
     def watch(self, now: float) -> float:
         return now + FOREVER  # the thread does
+
+    def rehearse(self) -> None:
+        """Its way is short enough."""
 
     def raise_credit(self, credit: int) -> None:
         """An observer has no credit."""

@@ -82,14 +82,26 @@ class Receiver(Intake):
                 misses = 0
                 frame = self._take(wait=len(self._transports) == 1 and (deadline is None or deadline > _soon()))
                 while frame is None:
-                    self._waiter.wait(self._wait_time(deadline, misses))
+                    self._wait(self._wait_time(deadline, misses))
                     misses += 1
                     frame = self._take()
+                if misses > 0:
+                    self._beat.came(time.monotonic())
                 return frame
             finally:
                 if self._leased:
                     self._keeper.leave()
                 self._thread = 0
+
+    def _wait(self, seconds: float) -> None:
+        """Until there may be something to take, or for so long, or less."""
+        pause = self._beat.rehearse_in(time.monotonic())
+        if not 0 < pause < seconds or not self._waiter.is_precise:
+            self._waiter.wait(seconds)
+        elif not self._waiter.wait_precisely(pause):
+            self._beat.rehearsed()
+            for transport in self._transports:
+                transport.rehearse()
 
     def close(self) -> None:
         """Leave: a frame in hand is given back. From any thread; who receives meanwhile gets Closed.

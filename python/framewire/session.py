@@ -54,6 +54,7 @@ class Session:
         self._handshakes = 0
         self._greeted: float | None = None  # since when an answer to hello is awaited
         self._unanswered = 0  # hellos of this connection
+        self._latest: list[Any] = []  # the parts of the last frame in shared memory
         self._inside = Inside(options.door, self._on_settled, self._say_hello)
         self._door_said = False
         self._copies_said = False
@@ -89,6 +90,9 @@ class Session:
             return now + FOREVER
         self._keeper.clear()
         return self.tend(now)
+
+    def rehearse(self) -> None:
+        """As Transport.rehearse."""
 
     def _clear_ready(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -193,7 +197,10 @@ class Session:
             stream, header = check_message(parts)
             kind = header.kind
             if kind == "frame":
-                self.on_frame(stream, header, *self._payload(header, parts, inside))
+                payload, transport = self._payload(header, parts, inside)
+                self.on_frame(stream, header, payload, transport)
+                if transport == "shm":
+                    self._latest = parts
                 return
         except BadMessage as bad:
             self.on_bad(bad, *frame_of(parts))

@@ -18,8 +18,8 @@ from .leased import Filling, Place
 ALIGNMENT = 64  # bytes: where a slot may begin
 _SIZE_MAX = 1 << 47  # bytes that a process can map
 _F_SEAL_FUTURE_WRITE = 0x10  # Linux 5.1; fcntl names it from Python 3.13 on
-_NO_CHANGE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-_NO_WRITE = fcntl.F_SEAL_WRITE | _F_SEAL_FUTURE_WRITE
+NO_CHANGE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+NO_WRITE = fcntl.F_SEAL_WRITE | _F_SEAL_FUTURE_WRITE
 
 
 class Releases:
@@ -156,7 +156,7 @@ def _check(fd: int, size: int) -> None:
         seals = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
     except OSError:
         raise Error("what the sender gave as its shared memory is no memfd; it is not mapped") from None
-    if seals & _NO_CHANGE != _NO_CHANGE or not seals & _NO_WRITE:
+    if seals & NO_CHANGE != NO_CHANGE or not seals & NO_WRITE:
         raise Error(
             f"the sender's shared memory is not sealed against shrinking, growing and writing (seals {seals:#x}); it is"
             " not mapped"

@@ -77,6 +77,9 @@ class Transport(Protocol):
     def absent(self, now: float) -> float:
         """Seconds since there was a sender."""
 
+    def rehearse(self) -> None:
+        """The next frame is about to come: do what makes its way to the caller short. Before `take` finds one."""
+
     def raise_credit(self, credit: int) -> None:
         """So many frames more than those that are not answered yet may be held at a time."""
 

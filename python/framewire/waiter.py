@@ -13,6 +13,7 @@ import zmq
 
 _EVENTS = int(zmq.EVENTS)  # plain numbers: an operation on flags takes longer than to ask
 _IN = int(zmq.POLLIN)
+_SELECT_MAX = 1024  # FD_SETSIZE
 
 
 class Waiter:
@@ -20,6 +21,8 @@ class Waiter:
 
     def __init__(self) -> None:
         self.things: list[Any] = []
+        self.numbers: list[int] = []  # of their descriptors
+        self.is_precise = False
         self._sockets: list[Any] = []
         self._poll = select.poll()
 
@@ -28,19 +31,24 @@ class Waiter:
         if things == self.things:
             return
         self.things = things
+        self.numbers = [thing if isinstance(thing, int) else thing.FD for thing in things]
+        self.is_precise = max(self.numbers) < _SELECT_MAX
         self._sockets = [thing for thing in things if not isinstance(thing, int)]
         self._poll = select.poll()
         for number in self.numbers:
             self._poll.register(number, select.POLLIN)
 
-    @property
-    def numbers(self) -> list[int]:
-        return [thing if isinstance(thing, int) else thing.FD for thing in self.things]
-
     def wait(self, seconds: float) -> None:
         """Until there may be something to receive, or for so long."""
-        for socket in self._sockets:
-            # Its descriptor tells of news once, and any use of the socket may have taken that.
-            if socket.getsockopt(_EVENTS) & _IN:
-                return
-        self._poll.poll(math.ceil(seconds * 1000))
+        if not self._has_news():
+            self._poll.poll(math.ceil(seconds * 1000))
+
+    def wait_precisely(self, seconds: float) -> bool:
+        """As wait, to the microsecond, where it `is_precise`. Whether something came."""
+        if self._has_news():
+            return True
+        return bool(select.select(self.numbers, (), (), seconds)[0])
+
+    def _has_news(self) -> bool:
+        # A socket's descriptor tells of news once, and any use of the socket may have taken that.
+        return any(socket.getsockopt(_EVENTS) & _IN for socket in self._sockets)

@@ -107,6 +107,7 @@ static fw_taken lease_send(fw_output *output, const fw_packed *packed, fw_frame 
         return FW_NOT_NOW;
     }
     self->room = frame->slot->room;
+    fw_lease_act(self, now); /* workers first: what observers need takes a while */
     fw_observe_frame(self, frame, now);
     fw_lease_act(self, now);
     return FW_KEPT;

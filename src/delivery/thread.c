@@ -34,7 +34,9 @@ static bool hand_over(fw_sender *self, fw_frame *frame) {
     frame->header.meta = (fw_span){ (const char *)frame->meta.packed, frame->meta.size };
     frame->header.meta_count = frame->meta.count;
     fw_packed packed = { .stream = self->options.stream, .header = self->header };
-    fw_status status = fw_header_pack(&frame->header, self->header, sizeof self->header, &packed.header_size);
+    fw_status status = FW_OK;
+    if (!self->outputs[0]->kind->leased || self->output_count > 1) /* leases pack a header each */
+        status = fw_header_pack(&frame->header, self->header, sizeof self->header, &packed.header_size);
     if (status == FW_OK && self->collect != NULL)
         status = fw_collect_note(self->collect, &frame->header);
     if (status != FW_OK) {

@@ -186,6 +186,44 @@ def test_an_observer_reads_in_place(hub: LocalHub, receive: Open) -> None:
     assert hub.released() == [[7, 2, 1]]
 
 
+def rehearse(receiver: framewire.Receiver) -> None:
+    receiver._keeper.enter()  # type: ignore[attr-defined]
+    receiver._transports[0].rehearse()
+    receiver._keeper.leave()  # type: ignore[attr-defined]
+
+
+def test_a_rehearsal_says_nothing_and_changes_nothing(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    rehearse(receiver)  # there is nothing to rehearse with
+    threading.Thread(target=hub.lend, args=(0, 0)).start()
+    frame = receiver.receive(10)
+    hub.take("start")
+    before = receiver.stats.frames
+    for _ in range(3):
+        rehearse(receiver)
+    time.sleep(0.05)  # what must not come
+    assert hub.is_silent
+    assert receiver.stats.frames == before
+    assert np.array_equal(frame.array, picture(0))
+    frame.reply(0)
+    assert hub.result()[1] == 0
+    del frame
+    assert hub.released() == [[7, 0, 1]]
+    hub.lend(1, 1)
+    assert receiver.receive(10).seq == 1
+    hub.take("start")
+
+
+def test_who_waits_rehearses_when_it_is_time(hub: LocalHub, receive: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = receive()
+    rehearsals: list[int] = []
+    monkeypatch.setattr(receiver._transports[0], "rehearse", lambda: rehearsals.append(len(rehearsals)))
+    monkeypatch.setattr(receiver._beat, "rehearse_in", lambda now: 0.01 if not rehearsals else -1.0)
+    threading.Timer(0.1, hub.lend, (0, 0)).start()
+    assert receiver.receive(10).seq == 0
+    assert rehearsals == [0]
+
+
 # Where one does not get in
 
 
@@ -344,6 +382,7 @@ def test_nothing_is_left_of_a_receiver_without_views(hub: LocalHub, receive: Ope
     receiver = receive()
     threading.Thread(target=hub.lend, args=(0, 0)).start()
     receiver.receive(10).reply()
+    rehearse(receiver)
     receiver.close()
     until(lambda: hub.line is None)
     until(lambda: len(os.listdir("/proc/self/fd")) == before)

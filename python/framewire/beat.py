@@ -1,0 +1,40 @@
+"""When the next frame of a steady stream is to be expected.
+
+A thread that has slept for some milliseconds wakes with cold caches, and then takes five times as long from the wake to
+the handler. So shortly before a camera's next frame who waits for it rehearses (see rehearsal.py): measured at 60 fps,
+p50 0.36 ms without and 0.15 ms with it, for 0.2 ms of CPU a frame.
+"""
+
+from __future__ import annotations
+
+_LEAD = 0.001  # seconds; a thread's wake is late by some tenths, and a rehearsal takes two
+_SHORTEST, _LONGEST = 0.005, 2.0  # between frames; more often caches stay warm
+_STEADY = 0.001  # mean deviation of the times between frames, beyond which none is predicted
+_WEIGHT = 1 / 8  # of the last one
+
+
+class Beat:
+    """Told of each frame that was waited for."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._interval = 0.0
+        self._deviation = 1.0
+        self._due = False
+
+    def came(self, now: float) -> None:
+        interval, self._last = now - self._last, now
+        if interval > _LONGEST:
+            self._due = False
+            return
+        self._deviation += _WEIGHT * (abs(interval - self._interval) - self._deviation)
+        self._interval += _WEIGHT * (interval - self._interval)
+        self._due = self._deviation < _STEADY and self._interval > _SHORTEST
+
+    def rehearse_in(self, now: float) -> float:
+        """Seconds until it is time; negative: there is nothing to rehearse for."""
+        return self._last + self._interval - _LEAD - now if self._due else -1.0
+
+    def rehearsed(self) -> None:
+        """Once a frame is enough."""
+        self._due = False

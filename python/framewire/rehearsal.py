@@ -1,0 +1,56 @@
+"""A stage for rehearsals: a door with nobody behind it, and memory without pages.
+
+A frame's way from the door to the handler is walked here with one that nobody sent, so that the code and the data that
+it takes are in the caches when the next one comes (see beat.py for when, and what it is worth).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+
+from .door import PACKET_MAX, Visit
+from .inside import Inside
+from .shm import NO_CHANGE, NO_WRITE, Region
+
+
+class Stage:
+    """`inside` is as a worker's that is in, and hears what is `sent`."""
+
+    def __init__(self, region: Region) -> None:
+        """region: that of the frames that are rehearsed. Raises OSError, Error."""
+        self.region = region
+        near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._sender = Visit.over(self._far)
+        self.inside = Inside(None, _nothing, _nothing)
+        empty = Region(region.number, _memory(region.size), region.size, self.inside.releases)
+        self.inside.enter(Visit.over(near), empty)
+
+    def send(self, parts: list[bytes]) -> None:
+        self._sender.send(parts)
+
+    def clear(self) -> None:
+        """What was said, and what was held, is of no interest."""
+        self.inside.released()
+        self._far.recv(PACKET_MAX, socket.MSG_DONTWAIT)
+
+    def close(self) -> None:
+        self.inside.leave()
+        self.inside.close()
+        self._far.close()
+
+
+def _memory(size: int) -> int:
+    fd = os.memfd_create("framewire-rehearsal", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(fd, size)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, NO_CHANGE | NO_WRITE)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _nothing() -> None:
+    """Nobody waits for the door."""

@@ -1,0 +1,76 @@
+"""When a frame is expected, and waiting for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+import zmq
+
+from framewire.beat import Beat
+from framewire.waiter import Waiter
+
+
+def after(intervals: list[float]) -> tuple[Beat, float]:
+    beat, now = Beat(), 100.0
+    for interval in intervals:
+        now += interval
+        beat.came(now)
+    return beat, now
+
+
+def test_a_steady_stream_is_rehearsed_for_a_millisecond_before_its_next_frame() -> None:
+    beat, now = after([1 / 60] * 200)
+    assert beat.rehearse_in(now) == pytest.approx(1 / 60 - 0.001, abs=1e-4)
+    assert beat.rehearse_in(now + 0.01) == pytest.approx(1 / 60 - 0.011, abs=1e-4)
+    beat.rehearsed()
+    assert beat.rehearse_in(now) < 0, "once a frame"
+    beat.came(now + 1 / 60)
+    assert beat.rehearse_in(now + 1 / 60) > 0
+
+
+@pytest.mark.parametrize(
+    "intervals",
+    [
+        [1 / 60],
+        [0.001] * 200,  # caches stay warm
+        [0.01, 0.03] * 100,  # not steady
+        [1 / 60] * 200 + [5.0],  # a pause
+        [3.0] * 200,
+    ],
+    ids=["one", "quick", "unsteady", "pause", "slow"],
+)
+def test_other_streams_are_not(intervals: list[float]) -> None:
+    beat, now = after(intervals)
+    assert beat.rehearse_in(now) < 0
+
+
+def test_news_of_a_socket_are_seen_though_its_descriptor_was_read() -> None:
+    context = zmq.Context()
+    a, b = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+    a.bind("inproc://a")
+    b.connect("inproc://a")
+    waiter = Waiter()
+    waiter.watch([b])
+    a.send(b"1")
+    b.getsockopt(zmq.EVENTS)  # takes what the descriptor would tell
+    waiter.wait(10)
+    assert waiter.wait_precisely(10)
+    assert b.recv() == b"1"
+    assert not waiter.wait_precisely(0.001)
+    context.destroy(linger=0)
+
+
+def test_descriptors_are_waited_for_and_no_longer_than_asked() -> None:
+    waiter, fd = Waiter(), os.eventfd(0)
+    waiter.watch([fd])
+    began = time.monotonic()
+    assert not waiter.wait_precisely(0.0005)
+    waiter.wait(0.001)
+    threading.Timer(0.05, os.eventfd_write, (fd, 1)).start()
+    waiter.wait(10)
+    assert waiter.wait_precisely(10)
+    assert time.monotonic() - began < 5
+    os.close(fd)
