@@ -162,7 +162,7 @@ def test_a_stopped_worker_reads_its_frame_unchanged_and_its_late_result_is_count
 @pytest.mark.parametrize("work", ["door"], indirect=True)
 def test_who_keeps_the_last_memory_past_its_deadline_is_named(send: Send, work: Callable[..., Running]) -> None:
     sending = send(
-        *("test:noise?size=512x512&format=mono8", "--rate", "100fps", "--memory", "1MiB", "--deadline", "300ms"),
+        *("test:noise?size=512x512&format=mono8", "--rate", "100fps", "--memory", "1MiB", "--deadline", "2s"),
         *("--wait-workers", 2, "--metrics", "127.0.0.1:0"),
     )
     worker = work(
