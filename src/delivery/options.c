@@ -7,14 +7,12 @@
 #include "base/text.h"
 #include "net/door_group.h"
 
-#define DEFAULT_MEMORY ((size_t)1 << 30)
-/* Whoever waits has one frame ahead, and what it fills next: more would only take turns in the cache. */
-#define DEFAULT_QUEUE_WAIT 1
-#define DEFAULT_QUEUE_DROP 4
-#define DEFAULT_DRAIN      (5 * FW_SECOND)
-#define DEFAULT_DEADLINE   (30 * FW_SECOND)
-#define DEFAULT_ATTEMPTS   3
-#define DEFAULT_SYNC       (1 * FW_SECOND)
+#define DEFAULT_MEMORY   ((size_t)1 << 30)
+#define DEFAULT_QUEUE    4
+#define DEFAULT_DRAIN    (5 * FW_SECOND)
+#define DEFAULT_DEADLINE (30 * FW_SECOND)
+#define DEFAULT_ATTEMPTS 3
+#define DEFAULT_SYNC     (1 * FW_SECOND)
 
 static const char *copy(const char *text, bool *failed) {
     if (text == NULL)
@@ -70,9 +68,7 @@ fw_status fw_options_copy(const fw_sender_options *options, fw_sender_options *o
     if (failed)
         return fw_fail(FW_NO_MEMORY, "no memory for a sender's options");
     own->memory = options->memory > 0 ? options->memory : DEFAULT_MEMORY;
-    own->queue = options->queue > 0              ? options->queue
-                 : options->when_full == FW_WAIT ? DEFAULT_QUEUE_WAIT
-                                                 : DEFAULT_QUEUE_DROP;
+    own->queue = options->queue > 0 ? options->queue : DEFAULT_QUEUE;
     own->drain = options->drain > 0 ? options->drain : DEFAULT_DRAIN;
     own->deadline = options->deadline > 0 ? options->deadline : DEFAULT_DEADLINE;
     own->attempts = options->attempts > 0 ? options->attempts : DEFAULT_ATTEMPTS;

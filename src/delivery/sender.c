@@ -15,6 +15,8 @@
 #include "delivery/options.h"
 
 #define MIB 1048576.0
+/* Who waits for leases has one frame ahead, and what it fills next: more would only take turns in the cache. */
+#define QUEUE_LEASED 1
 
 static void tell(int fd) {
     uint64_t one = 1;
@@ -108,6 +110,8 @@ static fw_status open_all(fw_sender *self, const fw_sender_options *options) {
         status = fw_results_open(&results, &self->results);
     if (status == FW_OK)
         status = fw_sender_open_outputs(self);
+    if (status == FW_OK && options->queue == 0 && self->outputs[0]->kind->leased && self->options.when_full == FW_WAIT)
+        self->options.queue = QUEUE_LEASED;
     if (status == FW_OK && self->options.collect != NULL)
         status = fw_collect_open(self->context, self->options.collect, self->security, self->options.stream,
                                  self->epoch, &self->collect);

@@ -131,6 +131,7 @@ static inline fw_sender *open_sender(const fw_sender_options *options) {
     all.url = "tcp://127.0.0.1:*";
     all.memory = all.memory > 0 ? all.memory : (size_t)8 << 20;
     all.door = "door";
+    all.queue = all.queue > 0 ? all.queue : 8; /* so that frames can be sent before a worker is there */
     assert_ok(fw_sender_open(&all, &sender));
     return sender;
 }
