@@ -80,7 +80,7 @@ typedef struct region {
 } region;
 
 static region memory;
-static uint8_t release[64]; /* the last frame's, packed: told with the next start */
+static uint8_t release[64]; /* the last frame's, packed: told with the next start, if there is one at once */
 static size_t release_size;
 
 static void work(const char *stream, const fw_header *header, const fw_part *payload) {
@@ -149,11 +149,22 @@ static void look_only(const fw_part *parts, size_t count, fw_header *header) {
         read_frame(parts[2].data, parts[2].size);
 }
 
+static void say_release(void) {
+    const fw_header header = { .kind = FW_KIND_RELEASE,
+                               .slots = { (const char *)release, release_size },
+                               .slot_count = 1 };
+    say("", &header, false);
+    release_size = 0;
+}
+
 static fw_packet next_packet(void) {
     fw_packet packet;
     fw_status status;
-    while ((status = fw_visit_receive(visit, &packet)) == FW_TIMEOUT)
+    while ((status = fw_visit_receive(visit, &packet)) == FW_TIMEOUT) {
+        if (release_size > 0)
+            say_release();
         poll(&(struct pollfd){ .fd = fw_visit_fd(visit), .events = POLLIN }, 1, -1);
+    }
     if (status != FW_OK)
         die("the door is lost");
     return packet;

@@ -28,6 +28,7 @@ def ours(url: str, credit: int, door: str) -> Iterator[tuple[NDArray[np.uint8], 
     with Receiver(url, credit=credit, door=door if door != "-" else "/nonexistent") as receiver:
         for frame in receiver:
             yield frame.array.reshape(-1), frame.transport
+            del frame  # else it keeps its slot while the next is awaited
 
 
 def bare(path: str, memory: str) -> Iterator[tuple[NDArray[np.uint8], str]]:
