@@ -109,7 +109,7 @@ static const struct option_row options[] = {
     { "when-full", OPTION_CHOICE, 0, "wait|drop-oldest|drop-newest", "wait",
       "what happens when receivers are slower than the source", AT(when_full),
       .words = "wait drop-oldest drop-newest" },
-    { "queue", OPTION_OWN, 0, "N|TIME", "leased 1, else 4; under drop-oldest 100ms, at least 2",
+    { "queue", OPTION_OWN, 0, "N|TIME", "4 a thread that decodes; under drop-oldest 100ms, at least 2",
       "frames that may wait for their turn", .parse = take_queue },
     { "door", OPTION_TEXT, 0, "DIR", "$FRAMEWIRE_DOOR, else $XDG_RUNTIME_DIR/framewire, else /tmp/framewire-UID",
       "where workers on this host find the shared memory; in containers a shared volume", AT(door) },

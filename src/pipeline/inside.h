@@ -1,6 +1,6 @@
 /* The inside of a pipeline: what its files share.
  *
- * Worker threads take items in turn, and each carries its item all the way:
+ * Worker threads take items in turn, and each carries its item to a frame; frames leave by a reorder window:
  *
  *     next item -> measure -> | loan | -> fill -> | send |      (| |: in the source's order)
  */
@@ -15,9 +15,12 @@
 #include <framewire/pipeline.h>
 
 #include "pipeline/turns.h"
+#include "pipeline/window.h"
 #include "source/source.h"
 
 #define FW_THREADS_MAX 64
+/* Frames on their way, a thread: while one takes long, or waits for receivers, the others have something to do. */
+#define FW_WINDOW_WIDTH 4
 
 struct fw_pipeline {
     fw_source *source;
@@ -32,9 +35,10 @@ struct fw_pipeline {
     pthread_mutex_t take; /* of the source's next item and its ticket */
     uint64_t tickets;
     bool exhausted;
-    fw_turns loans, sends;
+    fw_turns loans;
+    fw_window sends;
     fw_time next_due; /* of a paced source; within the turns of loans */
-    uint64_t sent;    /* within the turns of sends */
+    uint64_t sent;    /* by who delivers */
 
     atomic_bool stopping;
     atomic_uint_fast64_t bad, skipped;

@@ -13,6 +13,8 @@
 #include "delivery/sender.h"
 #include "pipeline/inside.h"
 
+#define QUEUE_A_THREAD 4
+
 /* Under the lock: why the run ends. The first reason counts, but one that broke it is never hidden by a stop. */
 static void note_end(fw_pipeline *self, fw_status status, const char *cause) {
     if (self->status != FW_OK && self->status != FW_CLOSED)
@@ -78,10 +80,14 @@ static fw_status open_all(fw_pipeline *self, const fw_pipeline_options *options)
         sender.stream = fw_source_default_stream(self->source);
     if (!fw_source_live(self->source))
         sender.wait_workers = wait_workers(options);
+    /* Several threads decode on while frames wait for receivers; a single one waits at the socket itself. */
+    bool by_itself = sender.queue == 0;
+    if (by_itself && self->threads > 1 && sender.when_full == FW_WAIT)
+        sender.queue = QUEUE_A_THREAD * self->threads;
     status = fw_sender_open(&sender, &self->sender);
     if (status != FW_OK)
         return status;
-    if (sender.queue == 0)
+    if (by_itself && self->threads == 1)
         fw_sender_send_directly(self->sender);
     int error = pthread_create(&self->coordinator, NULL, coordinate, self);
     if (error != 0)
@@ -109,8 +115,9 @@ fw_status fw_pipeline_open(const fw_pipeline_options *options, fw_pipeline **sel
     pthread_mutex_init(&self->lock, NULL);
     fw_condition_init(&self->changed);
     fw_turns_init(&self->loans);
-    fw_turns_init(&self->sends);
-    fw_status status = open_all(self, options);
+    fw_status status = fw_window_open(&self->sends, FW_WINDOW_WIDTH * self->threads);
+    if (status == FW_OK)
+        status = open_all(self, options);
     if (status != FW_OK)
         fw_pipeline_close(&self);
     *self_p = self;
@@ -173,7 +180,7 @@ void fw_pipeline_close(fw_pipeline **self_p) {
     fw_sender_close(&self->sender);
     fw_source_close(&self->source);
     fw_turns_destroy(&self->loans);
-    fw_turns_destroy(&self->sends);
+    fw_window_close(&self->sends);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     pthread_mutex_destroy(&self->take);

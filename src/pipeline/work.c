@@ -16,7 +16,10 @@ typedef struct fw_job {
     uint64_t ticket;
     fw_status status; /* FW_OK: goes on */
     char cause[1024]; /* of a status that was not FW_OK */
+    bool skip;        /* its result is known */
     fw_frame *frame;
+    uint8_t *bytes; /* its pixels, compressed; NULL: as they are */
+    size_t size;
 } fw_job;
 
 static void fail_job(fw_job *self, fw_status status) {
@@ -38,9 +41,13 @@ static void fail_delivery(fw_pipeline *self, fw_job *job, fw_status status) {
     fail_job(job, status);
 }
 
-/* The next item and its ticket. false: there is none. */
-static bool take_item(fw_pipeline *self, fw_job *job) {
-    *job = (fw_job){ .status = FW_OK };
+/* The next item and its ticket. NULL: there is none. */
+static fw_job *take_item(fw_pipeline *self) {
+    fw_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        fw_pipeline_end(self, FW_NO_MEMORY, "no memory for an item");
+        return NULL;
+    }
     pthread_mutex_lock(&self->take);
     bool more = !self->exhausted && !atomic_load(&self->stopping);
     if (more) {
@@ -55,7 +62,10 @@ static bool take_item(fw_pipeline *self, fw_job *job) {
         }
     }
     pthread_mutex_unlock(&self->take);
-    return more;
+    if (more)
+        return job;
+    free(job);
+    return NULL;
 }
 
 /* Keep the pace: the moment when the next frame is due, not a pause after the last one, so that it does not drift. A
@@ -88,7 +98,7 @@ static void loan(fw_pipeline *self, fw_job *job) {
         fail_delivery(self, job, status);
 }
 
-/* Compress into a loaned frame, which takes over what the raw one knew. Within the turns of sends. */
+/* Compress into a loaned frame, which takes over what the raw one knew. By who delivers. */
 static fw_status encode(fw_pipeline *self, fw_frame **frame_p, uint8_t *bytes, size_t size) {
     fw_frame *raw = *frame_p, *encoded = NULL;
     fw_format format = raw->header.format;
@@ -157,31 +167,32 @@ static bool is_known(fw_pipeline *self, const fw_job *job) {
     return true;
 }
 
-static void process(fw_pipeline *self, fw_job *job) {
-    bool skip = is_known(self, job);
-    if (job->status == FW_OK && !skip) {
+/* From an item to a filled frame. */
+static void prepare(fw_pipeline *self, fw_job *job) {
+    job->skip = is_known(self, job);
+    if (job->status == FW_OK && !job->skip) {
         fw_status status = fw_source_measure(self->source, &job->item);
         if (status != FW_OK)
             fail_job(job, status);
     }
+    fw_window_enter(&self->sends, job->ticket);
     fw_turns_take(&self->loans, job->ticket);
-    if (job->status == FW_OK && !skip)
+    if (job->status == FW_OK && !job->skip)
         loan(self, job);
     fw_turns_pass(&self->loans);
+    if (job->frame == NULL)
+        return;
+    fw_status status = fw_source_fill(self->source, &job->item, job->frame);
+    if (status == FW_OK && self->encode_jpeg && job->frame->slot == NULL)
+        status = compress(self, job, &job->bytes, &job->size);
+    if (status != FW_OK)
+        fail_job(job, status);
+}
 
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    if (job->frame != NULL) {
-        fw_status status = fw_source_fill(self->source, &job->item, job->frame);
-        if (status == FW_OK && self->encode_jpeg && job->frame->slot == NULL)
-            status = compress(self, job, &bytes, &size);
-        if (status != FW_OK)
-            fail_job(job, status);
-    }
-
-    fw_turns_take(&self->sends, job->ticket);
-    if (job->status == FW_OK && bytes != NULL) {
-        fw_status status = encode(self, &job->frame, bytes, size);
+/* In the source's order: the frame to the sender, and what came of the item into the account. */
+static void deliver(fw_pipeline *self, fw_job *job) {
+    if (job->status == FW_OK && job->bytes != NULL) {
+        fw_status status = encode(self, &job->frame, job->bytes, job->size);
         if (status != FW_OK)
             fail_delivery(self, job, status);
     }
@@ -194,20 +205,27 @@ static void process(fw_pipeline *self, fw_job *job) {
     }
     if (self->sent < self->limit) {
         account(self, job);
-        if (skip)
+        if (job->skip)
             atomic_fetch_add(&self->skipped, 1);
     }
-    fw_turns_pass(&self->sends);
-    free(bytes);
+}
+
+static void free_job(fw_pipeline *self, fw_job *job) {
+    fw_source_free_item(self->source, &job->item);
     fw_frame_drop(&job->frame);
+    free(job->bytes);
+    free(job);
 }
 
 void *fw_pipeline_work(void *arg) {
     fw_pipeline *self = arg;
-    fw_job job;
-    while (take_item(self, &job)) {
-        process(self, &job);
-        fw_source_free_item(self->source, &job.item);
+    for (fw_job *job; (job = take_item(self)) != NULL;) {
+        prepare(self, job);
+        for (job = fw_window_finish(&self->sends, job->ticket, job); job != NULL;) {
+            deliver(self, job);
+            free_job(self, job);
+            job = fw_window_delivered(&self->sends);
+        }
     }
     return NULL;
 }

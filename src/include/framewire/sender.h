@@ -42,7 +42,7 @@ typedef struct fw_sender_options {
     size_t memory;                /* the budget for frames in bytes; default 1 GiB */
     bool huge_pages;              /* on huge pages, where the system has them; where not, it is said */
     fw_when_full when_full;
-    unsigned queue;            /* frames that may wait for their turn; 0: 4, for leases under FW_WAIT 1 */
+    unsigned queue;            /* frames that may wait for their turn; 0: 4, of a leased FW_WAIT sender 1 */
     fw_time queue_time;        /* under FW_DROP_OLDEST: drop what waits longer than this, but for two; 0: off */
     unsigned wait_workers;     /* loaning waits until so many workers or peers are there */
     fw_time drain;             /* how long a stop waits for frames in flight; 0: 5 s */
