@@ -22,6 +22,18 @@ NO_CHANGE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 NO_WRITE = fcntl.F_SEAL_WRITE | _F_SEAL_FUTURE_WRITE
 
 
+class _Wake:
+    """An eventfd that is closed with the last who knows it: who writes to it late must not hit another file."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
 class Releases:
     """Slots whose last view has died: put in from whatever thread that was, taken out by their owner's.
 
@@ -34,10 +46,10 @@ class Releases:
         self.held = 0  # slots that are viewed, or whose release was not taken yet; as often as they are held
         self._living: dict[Filling, int] = {}  # how often each is held; the owner's
         self.waiting: deque[Filling] = deque()  # for who wants to know whether there are any to take
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._wake: _Wake | None = _Wake()  # None: closed
 
     def fileno(self) -> int:
-        return self._wake
+        return self._wake.number if self._wake is not None else -1
 
     def hold(self, slot: Filling) -> None:
         """It is viewed from here on. The owner's thread."""
@@ -49,9 +61,9 @@ class Releases:
         if forks.count != self._forks:
             return  # a forked child's copy of the view, which holds nothing
         self.waiting.append(slot)
-        if self._wake >= 0:
+        if (wake := self._wake) is not None:
             # Always: whether the owner is on its way already cannot be told without a lock.
-            os.eventfd_write(self._wake, 1)
+            os.eventfd_write(wake.number, 1)
 
     def refuse(self, slot: Filling) -> None:
         """It was given, and cannot be viewed. The owner's thread."""
@@ -60,8 +72,9 @@ class Releases:
 
     def take(self) -> list[Filling]:
         """All that are there; then it is not readable any more. The owner's thread."""
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake)
+        if (wake := self._wake) is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(wake.number)
         taken: list[Filling] = []
         living = self._living
         while self.waiting:
@@ -96,9 +109,7 @@ class Releases:
 
     def close(self) -> None:
         """Views that die later are not told of any more."""
-        wake, self._wake = self._wake, -1
-        if wake >= 0:
-            os.close(wake)
+        self._wake = None
 
 
 class _Slot(np.ndarray[tuple[int], np.dtype[np.uint8]]):

@@ -244,6 +244,21 @@ def test_what_is_no_memfd_is_refused(releases: Releases, make: Callable[[], int]
     assert open_fds() == fds
 
 
+def test_a_release_that_comes_late_hits_no_other_file(releases: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, others = os.eventfd_write, []
+
+    def write_late(fd: int, value: int) -> None:
+        releases.close()
+        others.append(os.eventfd(0, os.EFD_NONBLOCK))  # would get a number that has become free
+        write(fd, value)
+
+    monkeypatch.setattr(os, "eventfd_write", write_late)
+    releases.put((7, 0, 1))
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(others[0])
+    os.close(others[0])
+
+
 def test_a_forked_child_gets_an_error(region: Region, releases: Releases) -> None:
     view = look(region, 0, 1, 0, 64)
     child = os.fork()
