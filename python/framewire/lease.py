@@ -61,15 +61,23 @@ class LeasedWorker(Session):
             if self._keeper.always:  # its thread reads
                 if self._hungry:
                     return None
-                self._hungry = True
+                self._go_hungry()
                 self._clear_ready()
                 continue  # what came before that was cleared is there now
             if self._outbox.words:
                 self.flush()
             # Only who owes nothing may sleep in the socket: answers from other threads would have to wait.
             if not self._read(wait and self.up and not self._started):
-                self._hungry = True
+                self._go_hungry()
                 return None
+
+    def _go_hungry(self) -> None:
+        if not self._hungry and self._is_full():
+            self._keeper.nudge()  # on_idle has something to look after
+        self._hungry = True
+
+    def _is_full(self) -> bool:
+        return len(self._started) - len(self._guarded) >= self._credit
 
     def _next(self) -> Frame | BadMessage | None:
         while self._waiting or self._news:
@@ -212,7 +220,7 @@ class LeasedWorker(Session):
 
     def on_idle(self, now: float) -> float:
         """Who waits for a frame while it has as many as it may have waits in vain."""
-        if not self._hungry or len(self._started) - len(self._guarded) < self._credit:
+        if not self._hungry or not self._is_full():
             self._stuck_since = None
             return now + FOREVER
         if self._stuck_since is None:
