@@ -26,7 +26,7 @@ def run(quick: bool) -> Part:
 def large(rounds: int) -> list[Row]:
     rows = []
     for workers in (1, 4):
-        leased = Load("1920x1080", 600, fill="stamps", look="stamps", workers=workers)
+        leased = Load("1920x1080", 2000, fill="stamps", look="stamps", workers=workers)
         pairs = both(rounds, leased)
         name = f"1080p RGB, {workers} C worker{'s' * (workers > 1)}, leased to push+"
         rows.append(ratio(name, "frames/s", [(a.fps, b.fps) for a, b in pairs], LEAST))
