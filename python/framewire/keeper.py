@@ -165,9 +165,9 @@ class Keeper:
         return turns == self._turns and not self.driver and not self._wanted
 
     def _drive(self) -> None:
-        while not self._closing:
+        while True:
             self.clear()
-            if self._wanted:  # looked at after what tells of it is cleared, or it would be slept over
+            if self._closing or self._wanted:  # looked at after what tells of it is cleared, or it would be slept over
                 return
             for kept in self._kept:
                 kept.pump()

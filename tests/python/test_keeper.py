@@ -71,6 +71,28 @@ def test_turns_that_come_often_are_looked_at_and_then_waited_for(keeper: Keeper,
     until(lambda: len(kept.pumped) > count)
 
 
+def test_a_stop_just_when_the_thread_looks_ends_it(kept: Nothing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tells of it is cleared in the same moment."""
+    keeper = Keeper(always=True)
+    keeper.add(kept)
+    clear = keeper.clear
+    stopper = threading.Thread(target=keeper.stop, daemon=True)
+
+    def clear_when_it_was_stopped() -> None:
+        if stopper.ident is None:
+            stopper.start()
+            until(lambda: keeper._closing)
+            time.sleep(0.05)  # its word is there, too
+        clear()
+
+    monkeypatch.setattr(keeper, "clear", clear_when_it_was_stopped)
+    keeper.start()
+    until(lambda: stopper.ident is not None)
+    stopper.join(10)
+    assert not stopper.is_alive()
+    keeper.close()
+
+
 def test_who_comes_just_when_the_thread_looks_is_let_in(
     keeper: Keeper, kept: Nothing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
