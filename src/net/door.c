@@ -47,6 +47,8 @@ void fw_door_free_visitor(fw_door *self, fw_visitor *visitor) {
         self->knocking = NULL;
     if (self->gone == visitor)
         self->gone = NULL;
+    if (self->says_more == visitor)
+        self->says_more = NULL;
     unwatch(self, &visitor->socket);
     unwatch(self, &visitor->pidfd);
     TAILQ_REMOVE(visitor->in ? &self->guests : &self->strangers, visitor, link);
@@ -130,9 +132,12 @@ static bool on_packet(fw_door *self, fw_visitor *visitor, fw_door_event *event) 
         return on_bad(self, visitor, fw_cause(), event);
     if (self->packet.kind == (visitor->in ? FW_PACKET_MESSAGE : FW_PACKET_KNOCK)) {
         if (visitor->in) {
-            *event = (fw_door_event){
-                .kind = FW_DOOR_MESSAGE, .visitor = visitor, .parts = self->packet.parts, .count = self->packet.count
-            };
+            size_t first = self->packet.first;
+            self->says_more = first > 0 ? visitor : NULL;
+            *event = (fw_door_event){ .kind = FW_DOOR_MESSAGE,
+                                      .visitor = visitor,
+                                      .parts = self->packet.parts,
+                                      .count = first > 0 ? first : self->packet.count };
             return true;
         }
         if (!fw_door_hear_knock(self, visitor))
@@ -195,6 +200,15 @@ bool fw_door_next(fw_door *self, fw_time now, fw_door_event *event) {
         fw_door_refuse(self, self->knocking, "the sender does not know it");
     if (self->gone)
         fw_door_free_visitor(self, self->gone);
+    if (self->says_more) {
+        size_t first = self->packet.first;
+        *event = (fw_door_event){ .kind = FW_DOOR_MESSAGE,
+                                  .visitor = self->says_more,
+                                  .parts = self->packet.parts + first,
+                                  .count = self->packet.count - first };
+        self->says_more = NULL;
+        return true;
+    }
     on_time(self, now);
     for (;;) {
         if (self->ready_at == self->ready_count && !look(self))

@@ -42,6 +42,7 @@ struct fw_door {
     int ready_count, ready_at;
     fw_packet_buffer buffer;
     fw_packet packet;
+    fw_visitor *says_more; /* the packet's second message is still to be told; NULL: there is none */
     fw_door_counts counts;
     char why[1024];
 };

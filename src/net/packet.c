@@ -14,7 +14,7 @@
 
 #include "base/status.h"
 
-/* [version][kind][parts][0], then a length for each part (u32, little-endian), then the parts. */
+/* [version][kind][parts][parts of the first of two messages, or 0], then a length for each part (u32, little-endian), then the parts. */
 #define HEAD_SIZE(parts) ((size_t)4 + 4 * (size_t)(parts))
 #define OUTSIDE          UINT32_C(0x80000000) /* of a length: the part is in the memfd */
 #define FDS_MAX          4 /* room for more than the one that may come, so that others are seen and closed */
@@ -190,11 +190,12 @@ static fw_status parse(uint8_t *bytes, size_t size, fw_packet *packet, size_t *o
     if (bytes[0] != FW_PACKET_VERSION)
         return fw_fail(FW_BAD_MESSAGE, "a packet of version %d of the door, which speaks %d", bytes[0],
                        FW_PACKET_VERSION);
-    if (size < HEAD_SIZE(0) || bytes[1] >= FW_PACKET_COUNT || bytes[2] > FW_PARTS_MAX || bytes[3] != 0 ||
-        size < HEAD_SIZE(bytes[2]))
+    if (size < HEAD_SIZE(0) || bytes[1] >= FW_PACKET_COUNT || bytes[2] > FW_PARTS_MAX || size < HEAD_SIZE(bytes[2]) ||
+        (bytes[3] != 0 && (bytes[1] != FW_PACKET_MESSAGE || bytes[3] >= bytes[2])))
         return fw_fail(FW_BAD_MESSAGE, "a packet with a head that is cut or makes no sense");
     packet->kind = bytes[1];
     packet->count = bytes[2];
+    packet->first = bytes[3];
     size_t at = HEAD_SIZE(packet->count);
     for (size_t i = 0; i < packet->count; i++) {
         uint32_t length = get_length(bytes, i);

@@ -27,6 +27,7 @@ typedef enum fw_packet_kind {
 typedef struct fw_packet {
     fw_packet_kind kind;
     size_t count;
+    size_t first; /* of a packet with two messages, the parts of the first; 0: it is one */
     fw_part parts[FW_PARTS_MAX];
     int fd; /* of KNOCK and MEMORY: the caller's, to close; else -1 */
 } fw_packet;

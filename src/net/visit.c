@@ -84,7 +84,10 @@ fw_status fw_visit_send(fw_visit *self, const fw_part *parts, size_t count) {
 }
 
 fw_status fw_visit_receive(fw_visit *self, fw_packet *packet) {
-    return fw_packet_receive(self->socket, &self->buffer, packet);
+    fw_status status = fw_packet_receive(self->socket, &self->buffer, packet);
+    if (status == FW_OK && packet->first > 0)
+        return fw_fail(FW_BAD_MESSAGE, "a packet of two messages, which only receivers send");
+    return status;
 }
 
 fw_status fw_visit_memory(const fw_packet *packet, uint64_t *region_p, uint64_t *size_p) {

@@ -43,6 +43,7 @@ static void check_again(const fw_packet *packet) {
     fw_packet_buffer buffer = { 0 };
     MUST(fw_packet_send(pair[0], packet->kind, packet->parts, packet->count, packet->fd) == FW_OK);
     MUST(fw_packet_receive(pair[1], &buffer, &again) == FW_OK);
+    MUST(packet->first == 0 || (packet->first < packet->count && packet->kind == FW_PACKET_MESSAGE));
     MUST(again.kind == packet->kind && again.count == packet->count && (again.fd < 0) == (packet->fd < 0));
     for (size_t i = 0; i < packet->count; i++) {
         MUST(again.parts[i].size == packet->parts[i].size);

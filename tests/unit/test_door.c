@@ -245,6 +245,50 @@ static void who_is_forgotten_says_no_more(void **state) {
     fw_visit_close(&visits[1]);
 }
 
+static void say_both(int fd) {
+    static const uint8_t both[] = "\1\0\3\2\1\0\0\0\0\0\0\0\2\0\0\0abc";
+    assert_int_equal(send(fd, both, sizeof both - 1, MSG_NOSIGNAL), (ssize_t)sizeof both - 1);
+}
+
+static void two_messages_of_one_packet_come_in_their_order(void **state) {
+    house *self = *state;
+    fw_visit *ours = visit(self);
+    fw_visitor *visitor = let_in(self);
+    for (int i = 0; i < 2; i++)
+        say_both(fw_visit_fd(ours));
+    for (int i = 0; i < 2; i++) {
+        assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
+        assert_int_equal(self->event.count, 2);
+        assert_memory_equal(self->event.parts[0].data, "a", 1);
+        assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
+        assert_int_equal(self->event.count, 1);
+        assert_memory_equal(self->event.parts[0].data, "bc", 2);
+    }
+    expect_nothing(self);
+
+    say_both(fw_visit_fd(ours));
+    expect(self, FW_DOOR_MESSAGE);
+    fw_door_forget(self->door, visitor);
+    expect_nothing(self);
+    fw_visit_close(&ours);
+}
+
+static void only_receivers_say_two_messages_at_once(void **state) {
+    house *self = *state;
+    fw_visit *ours = visit(self);
+    let_in(self);
+    got(ours, FW_PACKET_ACCEPTED);
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    say_both(ends[0]);
+    assert_int_equal(dup2(ends[1], fw_visit_fd(ours)), fw_visit_fd(ours));
+    fw_packet packet;
+    assert_fails(fw_visit_receive(ours, &packet), FW_BAD_MESSAGE, "only receivers");
+    close(ends[0]);
+    close(ends[1]);
+    fw_visit_close(&ours);
+}
+
 static void a_fork_of_the_sender_keeps_nobody_at_the_door(void **state) {
     house *self = *state;
     fw_visit *ours = visit(self);
@@ -280,21 +324,24 @@ static void a_ready_visitor_does_not_starve_another(void **state) {
 
 /* ---- Death ------------------------------------------------------------------------------------------------------------ */
 
-static void say_two_words(fw_visit *visit) {
-    fw_visit_send(visit, (fw_part[]){ text("one") }, 1);
-    fw_visit_send(visit, (fw_part[]){ text("two") }, 1);
+static void say_three_words(fw_visit *visit) {
+    static const uint8_t two[] = "\1\0\2\1\3\0\0\0\3\0\0\0onetwo";
+    if (send(fw_visit_fd(visit), two, sizeof two - 1, 0) == (ssize_t)sizeof two - 1)
+        fw_visit_send(visit, (fw_part[]){ text("three") }, 1);
     raise(SIGKILL);
 }
 
 static void a_death_is_told_after_all_that_was_sent(void **state) {
     house *self = *state;
-    pid_t child = child_that(self, say_two_words);
+    pid_t child = child_that(self, say_three_words);
     fw_visitor *visitor = let_in(self);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
     assert_memory_equal(self->event.parts[0].data, "one", 3);
     assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
     assert_memory_equal(self->event.parts[0].data, "two", 3);
+    assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
+    assert_memory_equal(self->event.parts[0].data, "three", 5);
     expect_death(self);
 }
 
@@ -735,6 +782,8 @@ int main(void) {
         TEST(memory_is_given),
         TEST(a_full_visitor_is_told_of_when_there_is_room),
         TEST(who_is_forgotten_says_no_more),
+        TEST(two_messages_of_one_packet_come_in_their_order),
+        TEST(only_receivers_say_two_messages_at_once),
         TEST(a_fork_of_the_sender_keeps_nobody_at_the_door),
         TEST(a_ready_visitor_does_not_starve_another),
         TEST(a_death_is_told_after_all_that_was_sent),

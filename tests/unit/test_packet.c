@@ -87,6 +87,16 @@ static void the_bytes_are_those_of_the_specification(void **state) {
     assert_int_equal(receive(self), FW_TIMEOUT);
 }
 
+static void two_messages_are_told_apart(void **state) {
+    ends *self = *state;
+    static const uint8_t two[] = "\1\0\3\2\1\0\0\0\0\0\0\0\2\0\0\0abc";
+    send_raw(self, two, sizeof two - 1, NULL, 0);
+    assert_ok(receive(self));
+    assert_int_equal(self->packet.count, 3);
+    assert_int_equal(self->packet.first, 2);
+    assert_memory_equal(self->packet.parts[2].data, "bc", 2);
+}
+
 static void what_does_not_fit_travels_in_a_memfd(void **state) {
     ends *self = *state;
     size_t large = (size_t)3 << 20, small = 100;
@@ -185,6 +195,9 @@ static void broken_packets_are_refused(void **state) {
         { "\1\0\0", 3, "head" },
         { "\1\5\0\0", 4, "head" },
         { "\1\0\0\1", 4, "head" },
+        { "\1\0\1\1\0\0\0\0", 8, "head" },
+        { "\1\0\1\2\0\0\0\0", 8, "head" },
+        { "\1\2\2\1\0\0\0\0\0\0\0\0", 12, "head" },
         { "\1\0\104\0", 4, "head" },
         { "\1\0\1\0", 4, "head" },
         { "\1\0\1\0\1\0\0", 7, "head" },
@@ -282,6 +295,7 @@ static void only_a_memfd_that_is_long_enough_is_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_bytes_are_those_of_the_specification),
+        TEST(two_messages_are_told_apart),
         TEST(what_does_not_fit_travels_in_a_memfd),
         TEST(a_packet_of_the_largest_size_passes),
         TEST(a_message_has_limits),
