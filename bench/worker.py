@@ -54,7 +54,7 @@ def main() -> None:
         if look == "clock":
             delays.append(time.monotonic_ns() - int.from_bytes(array[:8].tobytes(), "little"))
         else:
-            total += int((array[:64] if look == "number" else array[::STEP]).sum())
+            total += int(array[::STEP].sum()) if look == "stamps" else array[:64].tobytes()[-1]
         del array
         if pause:
             time.sleep(pause)

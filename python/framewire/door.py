@@ -121,8 +121,17 @@ class Visit:
         """Readable when there is something to receive; writable when there is room to send."""
         return self._socket.fileno()
 
-    def send(self, parts: Sequence[Buffer]) -> bool:
-        """Send one message. False: there is no room now. Raises Error if the sender has hung up."""
+    def send(self, parts: Sequence[Buffer], then: Sequence[Buffer] = ()) -> int:
+        """Send one message, and another with it if both fit into a packet.
+
+        Returns how many were sent; 0: there is no room now. Raises Error if the sender has hung up.
+        """
+        if then:
+            sizes = [len(part) if type(part) is bytes else memoryview(part).nbytes for part in (*parts, *then)]
+            count = len(sizes)
+            if count <= PARTS_MAX and sum(sizes) + _HEADS[count].size <= PACKET_MAX:
+                head = _HEADS[count].pack(_VERSION, Kind.MESSAGE, count, len(parts), *sizes)
+                return 2 if self._send([head, *parts, *then]) else 0
         count = len(parts)
         if count == 2 and type(parts[0]) is type(parts[1]) is bytes:  # mostly
             first, second = len(parts[0]), len(parts[1])

@@ -28,8 +28,8 @@ class Owner(Protocol):
     def deadline(self) -> float:
         """Seconds from a frame's start to its answer, or its next progress; 0: none."""
 
-    def acknowledge(self, frame: Frame) -> None:
-        """Answer with None; nothing if the frame was answered already."""
+    def acknowledge(self, frame: Frame, soon: bool = False) -> None:
+        """Answer with None; nothing if the frame was answered already. soon: the caller takes the next frame now."""
 
     def answer(self, frame: Frame, value: Any, arrays: Mapping[str, Any]) -> None:
         """Deliver a result. Raises Error where the frame was answered already, or the value has no form."""

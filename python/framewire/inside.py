@@ -154,16 +154,16 @@ class Inside:
         finally:
             os.close(packet.fd)
 
-    def send(self, parts: Sequence[Any]) -> bool:
-        """False: not now (call again when `fileno()` is readable), or the visit is over."""
+    def send(self, parts: Sequence[Any], then: Sequence[Any] = ()) -> int:
+        """As Visit.send. 0: not now (call again when `fileno()` is readable), or the visit is over."""
         if self.visit is None:
-            return False
+            return 0
         try:
-            sent = self.visit.send(parts)
+            sent = self.visit.send(parts, then)
         except Error as error:
             self._over(error)
-            return False
-        if sent is self._full:  # then wait for room, or no more
+            return 0
+        if (sent > 0) is self._full:  # then wait for room, or no more
             self._full = not sent
             self._poll.modify(self.visit, select.EPOLLIN | (select.EPOLLOUT if self._full else 0))
         return sent
@@ -185,14 +185,14 @@ class Inside:
             raise
         return (_copy(view), "copy") if place.copy or self.releases.held > SLOTS_MAX else (view, "shm")
 
-    def released(self) -> tuple[Filling, ...]:
-        """What is read no more, to be said in this visit."""
-        taken = tuple(self.releases.take())
+    def released(self, asleep: bool = False) -> tuple[Filling, ...]:
+        """What is read no more, to be said in this visit. asleep: who asks sleeps now, unless there is something."""
+        taken = tuple(self.releases.take(asleep))
         return taken if self.here else ()
 
     def reads(self) -> tuple[Filling, ...]:
         """What is held, for a hello, which makes up for all that was not said."""
-        self.releases.take()
+        self.releases.take(asleep=True)
         return self.releases.living()
 
     def close(self) -> None:
@@ -229,14 +229,15 @@ def _see_off(visit: Visit, releases: Releases) -> None:
     poll.register(releases, select.POLLIN)
     with contextlib.suppress(Error):
         while releases.held:
-            poll.poll()
-            while visit.receive() is not None:
-                pass  # nothing that the sender says concerns us any more
-            if taken := releases.take():
+            if taken := releases.take(asleep=True):
                 while not visit.send(release_word(tuple(taken))):
                     room = select.poll()
                     room.register(visit, select.POLLOUT)
                     room.poll()
+                continue
+            poll.poll()
+            while visit.receive() is not None:
+                pass  # nothing that the sender says concerns us any more
     visit.close()
     releases.close()
 

@@ -210,7 +210,7 @@ class Intake:
         """The loop turns: acknowledge its frame, unless the caller has answered or kept it."""
         frame, self._in_hand = self._in_hand, None
         if frame is not None and frame.owner.wants_answers and frame.open and not frame.kept:
-            frame.owner.acknowledge(frame)
+            frame.owner.acknowledge(frame, soon=len(self._transports) == 1)
 
     def _leave_hand(self, error: BaseException | None = None) -> None:
         """The loop is left: an error blames its frame, all else gives it back."""

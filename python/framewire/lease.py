@@ -26,6 +26,7 @@ from .session import Session
 from .transport import FOREVER, Options
 from .url import Url
 from .values import pack_result
+from .words import done_header, done_rest
 
 CREDIT_MAX = 64
 _PROGRESS_AT_LEAST = 10  # times within a deadline
@@ -50,6 +51,7 @@ class LeasedWorker(Session):
         self._stage: Stage | None = None
         self._twin: LeasedWorker | None = None
         super().__init__(url, options, "worker")
+        self._done = done_rest(self._worker, options.identity.instance)
 
     # Taking frames
 
@@ -64,10 +66,13 @@ class LeasedWorker(Session):
                 self._go_hungry()
                 self._clear_ready()
                 continue  # what came before that was cleared is there now
-            if self._outbox.words:
+            # An answer can leave with the next frame's start, if that one is there already.
+            if self._outbox.words and not self._inside.here:
                 self.flush()
             # Only who owes nothing may sleep in the socket: answers from other threads would have to wait.
             if not self._read(wait and self.up and not self._started):
+                if self._outbox.words:
+                    self.flush()
                 self._go_hungry()
                 return None
 
@@ -188,6 +193,7 @@ class LeasedWorker(Session):
         """What cannot be read is answered, so that it is not left to its deadline."""
         if key is not None:
             self._answer(stream, key, 1, "error", f"BadMessage: {bad}", b"\xc0")
+            self._keeper.send(self)
         with self._state:
             self._news.append(bad)
 
@@ -261,8 +267,8 @@ class LeasedWorker(Session):
         if total > limits.result_max:
             raise Error(f"the result has {total} bytes with its arrays: the sender takes at most {limits.result_max}")
 
-    def acknowledge(self, frame: Frame) -> None:
-        self._settle(frame, "done", "", b"\xc0")
+    def acknowledge(self, frame: Frame, soon: bool = False) -> None:
+        self._settle(frame, "done", "", b"\xc0", soon=soon)
 
     def fail(self, frame: Frame, text: str) -> None:
         self._settle(frame, "error", text, b"\xc0")
@@ -294,9 +300,10 @@ class LeasedWorker(Session):
         return frame.header.epoch, frame.header.seq
 
     def _settle(
-        self, frame: Frame, status: str, error: str, value: bytes, arrays: tuple[Array, ...] = (), parts: Any = ()
-    ) -> bool:
-        """False if the frame was answered already."""
+        self, frame: Frame, status: str, error: str, value: bytes, arrays: tuple[Array, ...] = (), parts: Any = (),
+        soon: bool = False,
+    ) -> bool:  # fmt: skip
+        """False if the frame was answered already. soon: it need not leave before the caller takes the next frame."""
         key = self._key(frame)
         with self._state:
             if not frame.open:
@@ -308,6 +315,8 @@ class LeasedWorker(Session):
                 self._options.stats.stale += 1
                 return True
         self._answer(frame.stream, key, frame.attempt, status, error, value, arrays, parts)
+        if not soon or self._keeper.always:
+            self._keeper.send(self)
         return True
 
     def _answer(
@@ -321,6 +330,11 @@ class LeasedWorker(Session):
         arrays: tuple[Array, ...] = (),
         parts: Any = (),
     ) -> None:
+        stats = self._options.stats
+        stats.results += 1
+        if status == "done" and attempt == 1 and not arrays:  # mostly
+            self._outbox.append([stream.encode(), done_header(key[0], key[1], self._done), value], key)
+            return
         # What the frame was is not repeated: the hub knows.
         fields: Fields = {"v": VERSION, "kind": "result", "epoch": key[0], "seq": key[1], "status": status}
         fields |= {"attempt": attempt, "worker": self._worker, "instance": self._options.identity.instance}
@@ -331,9 +345,7 @@ class LeasedWorker(Session):
         # Copied here, since they may leave later: arrays are the caller's again afterwards.
         copies = [zmq.Frame(_buffer(part), copy=True) for part in parts]
         self._outbox.append([stream.encode(), msgpack.packb(fields), value, *copies], key)
-        self._options.stats.results += 1
-        self._options.stats.errors += status == "error"
-        self._keeper.send(self)
+        stats.errors += status == "error"
 
 
 def _buffer(array: Any) -> Any:

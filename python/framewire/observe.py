@@ -121,7 +121,7 @@ class LeasedObserver(Session):
     def answer(self, frame: Frame, value: Any, arrays: Mapping[str, Any]) -> None:
         raise Error("an observer's frames are not answered; a worker's are")
 
-    def acknowledge(self, frame: Frame) -> None:
+    def acknowledge(self, frame: Frame, soon: bool = False) -> None:
         frame.open = False
 
     def fail(self, frame: Frame, text: str) -> None:

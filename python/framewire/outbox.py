@@ -47,16 +47,18 @@ class Outbox:
         """Send what can leave; on_sent hears of answers."""
         words = self.words
         while words:
-            key, parts = words[0]
-            if not self.send(parts):
+            then = words[1][1] if len(words) > 1 else ()
+            sent = self._inside.send(words[0][1], then) if self._inside.here else self.send_outside(words[0][1])
+            if not sent:
                 return
-            words.popleft()
-            if key is not None:
-                on_sent(key)
+            for _ in range(sent):
+                key, _ = words.popleft()
+                if key is not None:
+                    on_sent(key)
 
     def send(self, parts: list[Any]) -> bool:
         """False: the door takes nothing now, or the connection is lost."""
-        return self._inside.send(parts) if self._inside.here else self.send_outside(parts)
+        return bool(self._inside.send(parts)) if self._inside.here else self.send_outside(parts)
 
     def send_outside(self, parts: list[Any]) -> bool:
         """Over ZeroMQ. False: there is no connection; once there is one again, hello is the first that is said."""

@@ -82,7 +82,7 @@ class Results:
             self._warned = True
             say("results go nowhere: say where with results=URL (--results URL), the sender's --collect")
 
-    def acknowledge(self, frame: Frame) -> None:
+    def acknowledge(self, frame: Frame, soon: bool = False) -> None:
         """Answer with None; nothing if the frame was answered already."""
         self._deliver(frame, "done", "", *pack_result(None))
 

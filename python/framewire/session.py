@@ -23,13 +23,14 @@ from .fields import UINT32_MAX, Fields
 from .header import ARRAYS_MAX, VERSION, Header
 from .inside import Inside, release_word, this_host
 from .keeper import Keeper
-from .leased import Body, Hello, Welcome, flat
+from .leased import Body, Hello, Welcome
 from .link import Link
 from .log import say
 from .message import check_message, frame_of
 from .outbox import Key, Outbox
 from .transport import BRIEFLY, FOREVER, Options, receive
 from .url import Url
+from .words import start_header
 
 _PARTS_MAX = 4 + ARRAYS_MAX
 _NOW = int(zmq.NOBLOCK)  # a plain number: an operation on flags takes longer than a receive
@@ -128,23 +129,23 @@ class Session:
 
     def _say_released(self) -> None:
         """The driver: what no `start` has carried."""
-        if slots := self._inside.released():
+        if slots := self._inside.released(asleep=True):
             self._outbox.append(release_word(slots))
             self.flush()
 
     def _start(self, stream: str, key: Key) -> None:
         """Say `start`, with what is to be released by then; from any thread."""
-        fields: Fields = {"v": VERSION, "kind": "start", "epoch": key[0], "seq": key[1]}
         inside = self._inside
         driving = not self._keeper.always  # then who receives reads and sends itself
-        if driving and inside.releases.waiting:
-            fields["releases"] = flat(inside.released())
-        word = [stream.encode(), msgpack.packb(fields)]
+        slots = inside.released() if driving and inside.releases.waiting else ()
+        word = [stream.encode(), start_header(key[0], key[1], slots)]
+        if not driving:
+            self._outbox.append(word)
+            self._keeper.send(self)
         # Mostly it can leave as it is: every frame comes through here, often with cold caches.
-        if driving and inside.here and self.up and not self._outbox.words and (inside.send(word) or not inside.here):
-            return
-        self._outbox.append(word)
-        self._keeper.send(self)
+        elif self._outbox.words or not (inside.here and self.up and (inside.send(word) or not inside.here)):
+            self._outbox.append(word)
+            self.flush()
 
     def _say_hello(self) -> None:
         self._greeted = time.monotonic()

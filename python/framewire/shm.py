@@ -37,7 +37,7 @@ class _Wake:
 class Releases:
     """Slots whose last view has died: put in from whatever thread that was, taken out by their owner's.
 
-    Readable (select, zmq.Poller) while some are to be taken.
+    Readable (select, zmq.Poller) while some are to be taken, for an owner who has said that it goes to sleep.
     """
 
     def __init__(self) -> None:
@@ -46,6 +46,7 @@ class Releases:
         self.held = 0  # slots that are viewed, or whose release was not taken yet; as often as they are held
         self._living: dict[Filling, int] = {}  # how often each is held; the owner's
         self.waiting: deque[Filling] = deque()  # for who wants to know whether there are any to take
+        self._asleep = False  # the owner is, or is about to be
         self._wake: _Wake | None = _Wake()  # None: closed
 
     def fileno(self) -> int:
@@ -61,8 +62,8 @@ class Releases:
         if forks.count != self._forks:
             return  # a forked child's copy of the view, which holds nothing
         self.waiting.append(slot)
-        if (wake := self._wake) is not None:
-            # Always: whether the owner is on its way already cannot be told without a lock.
+        # In this order, and take() in the other: either it sees the slot, or this sees that it sleeps.
+        if self._asleep and (wake := self._wake) is not None:
             os.eventfd_write(wake.number, 1)
 
     def refuse(self, slot: Filling) -> None:
@@ -70,11 +71,12 @@ class Releases:
         self.hold(slot)
         self.put(slot)
 
-    def take(self) -> list[Filling]:
-        """All that are there; then it is not readable any more. The owner's thread."""
-        if (wake := self._wake) is not None:
+    def take(self, asleep: bool = False) -> list[Filling]:
+        """All that are there; asleep: who asks sleeps now, and is to be woken for more. The owner's thread."""
+        if self._asleep and (wake := self._wake) is not None:
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(wake.number)
+        self._asleep = asleep
         taken: list[Filling] = []
         living = self._living
         while self.waiting:

@@ -41,6 +41,7 @@ class LocalHub(Hub):
         self.answers = ACCEPTED  # or REFUSED; -1: it says nothing
         self.region = region
         self.knocks = 0
+        self.packets: list[int] = []  # how many messages were in each
         self.deaf = False  # what is said to it at the door waits there
         self.line: socket.socket | None = None  # to who is in
         self._visitors: list[socket.socket] = []
@@ -89,17 +90,20 @@ class LocalHub(Hub):
                 if self.line is visitor:
                     self.line = None
                 return
-            kind, parts = self._parse(data, fds)
+            kind, first, parts = self._parse(data, fds)
             for fd in fds:
                 os.close(fd)
             if kind == MESSAGE:
-                self._hear([self.peer, *parts])
+                self.packets.append(2 if first else 1)
+                for message in (parts[:first], parts[first:]) if first else (parts,):
+                    self._hear([self.peer, *message])
             elif kind == KNOCK:
                 self._answer(visitor, parts)
 
-    def _parse(self, data: bytes, fds: list[int]) -> tuple[int, list[bytes]]:
-        version, kind, count, zero = struct.unpack_from("<4B", data)
-        assert (version, zero) == (1, 0)
+    def _parse(self, data: bytes, fds: list[int]) -> tuple[int, int, list[bytes]]:
+        version, kind, count, first = struct.unpack_from("<4B", data)
+        assert version == 1
+        assert first == 0 or (kind == MESSAGE and 0 < first < count)
         at, outside = 4 + 4 * count, 0
         parts = []
         for length in struct.unpack_from(f"<{count}I", data, 4):
@@ -110,7 +114,7 @@ class LocalHub(Hub):
             else:
                 parts.append(data[at : at + length])
                 at += length
-        return kind, parts
+        return kind, first, parts
 
     def _answer(self, visitor: socket.socket, parts: list[bytes]) -> None:
         assert parts == [TOKEN]

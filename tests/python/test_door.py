@@ -161,6 +161,16 @@ def test_a_packet_of_the_largest_size_passes(hub: Hub, visit: Visit) -> None:
     os.close(fds[0])
 
 
+def test_two_messages_travel_in_one_packet_where_they_fit(hub: Hub, visit: Visit) -> None:
+    assert visit.send([b"a", b"", b"bc"], [b"d", b"e"]) == 2
+    assert hub.receive() == (b"\1\0\5\3\1\0\0\0\0\0\0\0\2\0\0\0\1\0\0\0\1\0\0\0abcde", [])
+    part = bytes(PACKET_MAX - 8)
+    assert visit.send([part], [b""]) == 1
+    assert len(hub.receive()[0]) == PACKET_MAX
+    assert visit.send([b""] * PARTS_MAX, [b""]) == 1
+    assert hub.receive()[0] == b"\1\0\x43\0" + bytes(4 * PARTS_MAX)
+
+
 def test_a_message_has_limits(hub: Hub, visit: Visit) -> None:
     assert visit.send([b""] * PARTS_MAX)
     with pytest.raises(Error, match="at most 67 parts"):

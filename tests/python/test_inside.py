@@ -68,6 +68,7 @@ def test_a_start_says_what_was_released_since(hub: LocalHub, receive: Open) -> N
     said = [word for word in hub.all if "releases" in word]
     assert sorted(slot for word in said for slot in word["releases"][1::3]) == list(range(19))
     assert any(word["kind"] == "start" for word in said)
+    assert 2 in hub.packets, "an answer and the next start travel together"
 
 
 def test_a_slot_is_released_when_its_last_view_dies_in_whatever_thread(hub: LocalHub, receive: Open) -> None:

@@ -1,0 +1,36 @@
+"""Headers that a worker says of every frame, put together from bytes: that takes a fifth of packing a map."""
+
+from __future__ import annotations
+
+import struct
+
+import msgpack
+
+from .leased import Filling, flat
+
+# In msgpack a map of up to 15 pairs begins with 0x80 + pairs, and a uint64 with 0xcf. Each ends where its epoch comes.
+_START = b"\x84\xa1v\x01\xa4kind\xa5start\xa5epoch\xcf"
+_START_RELEASES = b"\x85" + _START[1:]
+_RESULT = b"\x88\xa1v\x01\xa4kind\xa6result\xa5epoch\xcf"
+_SEQ = b"\xa3seq\xcf"
+_RELEASES = b"\xa8releases"
+_key = struct.Struct(">Q5sQ").pack
+
+
+def start_header(epoch: int, seq: int, releases: tuple[Filling, ...] = ()) -> bytes:
+    """`start`, and which slots are read no more."""
+    if not releases:
+        return _START + _key(epoch, _SEQ, seq)
+    packed: bytes = msgpack.packb(flat(releases))
+    return _START_RELEASES + _key(epoch, _SEQ, seq) + _RELEASES + packed
+
+
+def done_rest(worker: str, instance: int) -> bytes:
+    """What follows epoch and seq in each `done_header` of a worker."""
+    packed: bytes = msgpack.packb({"status": "done", "attempt": 1, "worker": worker, "instance": instance})
+    return packed[1:]
+
+
+def done_header(epoch: int, seq: int, rest: bytes) -> bytes:
+    """`result` of a first attempt that is done and gives no arrays."""
+    return _RESULT + _key(epoch, _SEQ, seq) + rest
