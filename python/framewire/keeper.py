@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import zmq
 
-_AWAY = 0.005  # seconds without a receiving thread, after which ours steps in
+_AWAY = 0.02  # seconds without a receiving thread, after which ours steps in
 # To wake our thread at each turn would cost the receiving one 20 us right before the handler, at camera rates. So where
 # turns come often ours looks by itself: a sender may then wait for an answer this much longer.
 _LIVELY = 1.0  # seconds since the last turn

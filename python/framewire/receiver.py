@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from types import TracebackType
@@ -11,6 +12,8 @@ from .errors import BadMessage, Closed, Timeout
 from .frame import Frame
 from .intake import Intake, is_alone, next_by
 from .transport import BRIEFLY
+
+_SEVERAL_CPUS = len(os.sched_getaffinity(0)) > 1  # on a single one, who stays awake keeps the sender from it
 
 
 def _soon() -> float:
@@ -79,14 +82,14 @@ class Receiver(Intake):
                     self._keeper.enter()
                 # Waiting in the receiving call itself is a third of the price of a poll and another call. It sees
                 # no other socket, so it is for the only one, and brief.
-                misses = 0
+                misses, woke = 0, 0.0
                 frame = self._take(wait=len(self._transports) == 1 and (deadline is None or deadline > _soon()))
                 while frame is None:
                     self._wait(self._wait_time(deadline, misses))
-                    misses += 1
+                    misses, woke = misses + 1, time.monotonic()
                     frame = self._take()
                 if misses > 0:
-                    self._beat.came(time.monotonic())
+                    self._beat.came(woke)
                 return frame
             finally:
                 if self._leased:
@@ -95,13 +98,16 @@ class Receiver(Intake):
 
     def _wait(self, seconds: float) -> None:
         """Until there may be something to take, or for so long, or less."""
-        pause = self._beat.rehearse_in(time.monotonic())
+        now = time.monotonic()
+        pause = self._beat.rehearse_in(now)
         if not 0 < pause < seconds or not self._waiter.is_precise:
             self._waiter.wait(seconds)
         elif not self._waiter.wait_precisely(pause):
             self._beat.rehearsed()
             for transport in self._transports:
                 transport.rehearse()
+            if _SEVERAL_CPUS:
+                self._waiter.wait_awake(min(now + seconds, self._beat.awake_until()))
 
     def close(self) -> None:
         """Leave: a frame in hand is given back. From any thread; who receives meanwhile gets Closed.

@@ -6,7 +6,9 @@ zmq_poll asks each socket before it sleeps and again when it wakes, at a time wh
 from __future__ import annotations
 
 import math
+import os
 import select
+import time
 from typing import Any
 
 import zmq
@@ -48,6 +50,12 @@ class Waiter:
         if self._has_news():
             return True
         return bool(select.select(self.numbers, (), (), seconds)[0])
+
+    def wait_awake(self, until: float) -> None:
+        """As wait, without sleeping, until time.monotonic() is `until`. After a wait_precisely() that saw nothing."""
+        poll = self._poll.poll
+        while not poll(0) and time.monotonic() < until:
+            os.sched_yield()  # the sender may be about to run on this very CPU
 
     def _has_news(self) -> bool:
         # A socket's descriptor tells of news once, and any use of the socket may have taken that.
