@@ -23,6 +23,7 @@ from .transport import Identity
 
 OK, BROKE, USAGE = 0, 1, 2
 LEAVE_IF_ALONE = signal.SIGUSR1  # the end was seen by others: who has no sender need not wait for one
+_REQUESTS = (signal.SIGTERM, signal.SIGINT, LEAVE_IF_ALONE)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -52,6 +53,14 @@ def main(job: Job, board_fd: int, report_fd: int, parent: int) -> int:
     except Error as error:
         os.write(report_fd, json.dumps(str(error)).encode())
         return USAGE if isinstance(error, UsageError) else BROKE
+    finally:
+        ignore_requests()
+
+
+def ignore_requests() -> None:
+    """A process that is about to end takes its handlers away first: a request to leave would then look like a death."""
+    for number in _REQUESTS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _serve(job: Job, board: Board) -> None:
@@ -66,7 +75,7 @@ def _serve(job: Job, board: Board) -> None:
         if receiver is not None:
             receiver.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT, LEAVE_IF_ALONE):
+    for number in _REQUESTS:
         signal.signal(number, leave)
     handler = load_handler(job.handler)
     identity = Identity(job.instance, job.supervisor, board.extend) if job.instance else None

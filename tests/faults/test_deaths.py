@@ -36,7 +36,7 @@ def test_a_worker_killed_every_half_second_costs_no_frame(send: Send, tmp_path: 
                 pick.choice(busy).signal(signal.SIGKILL)
         sending.wait()
         account = sending.account(count)
-        assert crew.deaths >= 10, "too few were killed for this to say anything"
+        assert crew.deaths >= 5, "too few were killed for this to say anything"
         assert account["redelivered"] >= 1
         assert {line["seq"] for line in sending.lines} <= set(crew.seqs("done"))
         # Each frame beyond the first start of it was with one that died: no more than these may have run twice.

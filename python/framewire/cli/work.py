@@ -11,7 +11,7 @@ from .. import __version__
 from ..errors import Error
 from ..handler import UsageError
 from ..log import printable
-from ..process import BROKE, USAGE
+from ..process import BROKE, USAGE, ignore_requests
 from ..units import parse_time
 from ..worker import work
 from .man import page
@@ -117,6 +117,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Error as error:
         complain(str(error))
         return BROKE
+    finally:
+        ignore_requests()
 
 
 def versions() -> str:
