@@ -27,6 +27,7 @@ def test_a_steady_stream_is_rehearsed_for_a_moment_before_its_next_frame() -> No
     assert beat.rehearse_in(now + 0.01) == pytest.approx(1 / 60 - 0.0108, abs=1e-4)
     beat.rehearsed()
     assert beat.rehearse_in(now) < 0, "once a frame"
+    assert 0 < beat.awake_until() - (now + 1 / 60) < 0.001
     beat.came(now + 1 / 60)
     assert beat.rehearse_in(now + 1 / 60) > 0
 
@@ -73,4 +74,16 @@ def test_descriptors_are_waited_for_and_no_longer_than_asked() -> None:
     waiter.wait(10)
     assert waiter.wait_precisely(10)
     assert time.monotonic() - began < 5
+    os.close(fd)
+
+
+def test_who_stays_awake_sees_what_comes_and_gives_up_in_time() -> None:
+    waiter, fd = Waiter(), os.eventfd(0)
+    waiter.watch([fd])
+    began = time.monotonic()
+    waiter.wait_awake(began + 0.02)
+    assert time.monotonic() >= began + 0.02
+    threading.Timer(0.02, os.eventfd_write, (fd, 1)).start()
+    waiter.wait_awake(began + 60)
+    assert time.monotonic() < began + 30
     os.close(fd)
