@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from .errors import BadMessage
 
+VERSION = 1
 HEADER_MAX = 64 << 10
 WORKER_MAX = 256
 NAME_MAX = 128
@@ -14,6 +15,9 @@ STREAMS_MAX = 256
 INT_MAX = (1 << 63) - 1
 UINT32_MAX = (1 << 32) - 1
 UINT64_MAX = (1 << 64) - 1
+
+#: Kinds about a connection: they name no stream.
+STREAMLESS = frozenset({"hello", "welcome", "who", "credit", "release", "died", "stats", "bye"})
 
 Fields = dict[str, Any]
 _T = TypeVar("_T")

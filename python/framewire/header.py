@@ -14,6 +14,7 @@ from .fields import (
     HEADER_MAX,
     INT_MAX,
     UINT32_MAX,
+    VERSION,
     WORKER_MAX,
     Fields,
     cut,
@@ -32,9 +33,9 @@ from .fields import (
     word,
 )
 from .geometry import array_size, frame_size
-from .leased import Body, Credit, Died, Filling, Hello, Place, Stats, Welcome, flat, read_slots
+from .header_fields import fields_of
+from .leased import Body, Credit, Died, Filling, Hello, Place, Stats, Welcome, read_slots
 
-VERSION = 1
 ITEM_MAX = ERROR_MAX = 4096
 FORMAT_NAME_MAX = 64
 NESTING_MAX = 16
@@ -42,9 +43,6 @@ ARRAYS_MAX = 64
 VALUE_NESTING = 64
 
 STATUSES = ("done", "error", "dead")
-
-#: Kinds about a connection: they name no stream.
-STREAMLESS = frozenset({"hello", "welcome", "who", "credit", "release", "died", "stats", "bye"})
 
 _PLAIN_KEYS = frozenset(
     {"v", "kind", "epoch", "seq", "item", "shape", "dtype", "format", "encoding", "time", "monotonic", "meta"}
@@ -116,7 +114,7 @@ class Header:
 
         Raises Error for what has no packed form.
         """
-        fields = _fields(self)
+        fields = fields_of(self)
         try:
             packed: bytes = msgpack.packb(fields)
             if len(packed) > HEADER_MAX and self.kind == "result" and fields.pop("meta", None):
@@ -159,83 +157,6 @@ def stream_name(data: bytes) -> str:
     if not is_name(name):
         raise BadMessage("stream", "a stream's name is 1 to 128 bytes of UTF-8 without control characters")
     return name
-
-
-def _fields(header: Header) -> Fields:
-    fields: Fields = {"v": VERSION, "kind": header.kind}
-    if header.kind in ("frame", "result"):
-        fields |= {"epoch": header.epoch, "seq": header.seq}
-        _add_answer(header, fields)
-        _add_frame(header, fields)
-        if header.arrays:
-            fields["arrays"] = [{"name": a.name, "shape": a.shape, "dtype": a.dtype} for a in header.arrays]
-        _add_lease(header, fields)
-    elif header.kind == "end":
-        _add_end(header, fields)
-    elif header.kind == "release":
-        fields["releases"] = flat(header.releases)
-    elif header.body is not None:
-        fields |= header.body.fields()
-    elif header.kind not in STREAMLESS:
-        fields |= {"epoch": header.epoch, "seq": header.seq}
-        if header.releases:
-            fields["releases"] = flat(header.releases)
-    return fields
-
-
-def _add_answer(header: Header, fields: Fields) -> None:
-    if header.kind == "frame":
-        if header.attempt > 1:
-            fields["attempt"] = header.attempt
-        return
-    fields["status"] = header.status
-    if header.error:
-        fields["error"] = header.error
-    if header.worker:
-        fields["worker"] = header.worker
-    fields["attempt"] = header.attempt
-
-
-def _add_frame(header: Header, fields: Fields) -> None:
-    if header.item:
-        fields["item"] = header.item
-    if header.dtype:
-        fields["shape"] = header.shape
-        fields["dtype"] = header.dtype
-        if header.format:
-            fields["format"] = header.format
-        if header.encoding != "raw":
-            fields["encoding"] = header.encoding
-    if header.time:
-        fields["time"] = header.time
-    if header.monotonic:
-        fields["monotonic"] = header.monotonic
-    if header.meta:
-        fields["meta"] = header.meta
-
-
-def _add_lease(header: Header, fields: Fields) -> None:
-    if header.guarded:
-        fields["guarded"] = True
-    if header.lost:
-        fields["lost"] = header.lost
-    if header.instance:
-        fields["instance"] = header.instance
-    if header.place:
-        fields |= header.place.fields()
-
-
-def _add_end(header: Header, fields: Fields) -> None:
-    fields["epoch"] = header.epoch
-    if header.time:
-        fields["time"] = header.time
-    for key in ("captured", "sent", "done", "dead", "dropped"):
-        fields[key] = getattr(header, key)
-    if header.meta:
-        fields["meta"] = header.meta
-    fields["streams"] = header.streams
-    if header.lost:
-        fields["lost"] = header.lost
 
 
 def _read_plain_frame(fields: Fields) -> Header | None:

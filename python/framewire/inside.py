@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .door import Kind, Packet, Visit
 from .errors import BadMessage, Error
-from .header import VERSION
+from .fields import VERSION
 from .leased import SLOTS_MAX, Filling, Place, flat
 from .shm import ALIGNMENT, Region, Releases
 from .transport import FOREVER

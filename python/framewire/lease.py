@@ -14,9 +14,9 @@ import zmq
 
 from . import forks
 from .errors import BadMessage, Closed, Error
-from .fields import Fields, cut
+from .fields import VERSION, Fields, cut
 from .frame import Frame
-from .header import ERROR_MAX, VERSION, Array, Header
+from .header import ERROR_MAX, Array, Header
 from .inside import Inside
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say

@@ -8,8 +8,8 @@ from typing import Any
 import msgpack
 
 from .errors import BadMessage
-from .fields import INT_MAX
-from .header import KINDS, STREAMLESS, Header, stream_name
+from .fields import INT_MAX, STREAMLESS
+from .header import KINDS, Header, stream_name
 from .leased import RESULT_ARRAY_MAX, RESULT_MAX, VALUE_MAX
 from .values import unpack_value
 

@@ -19,8 +19,8 @@ import zmq
 
 from . import forks
 from .errors import BadMessage
-from .fields import UINT32_MAX, Fields
-from .header import ARRAYS_MAX, VERSION, Header
+from .fields import UINT32_MAX, VERSION, Fields
+from .header import ARRAYS_MAX, Header
 from .inside import Inside, release_word, this_host
 from .keeper import Keeper
 from .leased import Body, Hello, Welcome

@@ -1,0 +1,89 @@
+"""A header as the map that travels: what has its default is left out (`proto/framewire-1.md`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .fields import STREAMLESS, VERSION, Fields
+from .leased import flat
+
+if TYPE_CHECKING:
+    from .header import Header
+
+
+def fields_of(header: Header) -> Fields:
+    """In the order that the format's golden messages have."""
+    fields: Fields = {"v": VERSION, "kind": header.kind}
+    if header.kind in ("frame", "result"):
+        fields |= {"epoch": header.epoch, "seq": header.seq}
+        _add_answer(header, fields)
+        _add_frame(header, fields)
+        if header.arrays:
+            fields["arrays"] = [{"name": a.name, "shape": a.shape, "dtype": a.dtype} for a in header.arrays]
+        _add_lease(header, fields)
+    elif header.kind == "end":
+        _add_end(header, fields)
+    elif header.kind == "release":
+        fields["releases"] = flat(header.releases)
+    elif header.body is not None:
+        fields |= header.body.fields()
+    elif header.kind not in STREAMLESS:
+        fields |= {"epoch": header.epoch, "seq": header.seq}
+        if header.releases:
+            fields["releases"] = flat(header.releases)
+    return fields
+
+
+def _add_answer(header: Header, fields: Fields) -> None:
+    if header.kind == "frame":
+        if header.attempt > 1:
+            fields["attempt"] = header.attempt
+        return
+    fields["status"] = header.status
+    if header.error:
+        fields["error"] = header.error
+    if header.worker:
+        fields["worker"] = header.worker
+    fields["attempt"] = header.attempt
+
+
+def _add_frame(header: Header, fields: Fields) -> None:
+    if header.item:
+        fields["item"] = header.item
+    if header.dtype:
+        fields["shape"] = header.shape
+        fields["dtype"] = header.dtype
+        if header.format:
+            fields["format"] = header.format
+        if header.encoding != "raw":
+            fields["encoding"] = header.encoding
+    if header.time:
+        fields["time"] = header.time
+    if header.monotonic:
+        fields["monotonic"] = header.monotonic
+    if header.meta:
+        fields["meta"] = header.meta
+
+
+def _add_lease(header: Header, fields: Fields) -> None:
+    if header.guarded:
+        fields["guarded"] = True
+    if header.lost:
+        fields["lost"] = header.lost
+    if header.instance:
+        fields["instance"] = header.instance
+    if header.place:
+        fields |= header.place.fields()
+
+
+def _add_end(header: Header, fields: Fields) -> None:
+    fields["epoch"] = header.epoch
+    if header.time:
+        fields["time"] = header.time
+    for key in ("captured", "sent", "done", "dead", "dropped"):
+        fields[key] = getattr(header, key)
+    if header.meta:
+        fields["meta"] = header.meta
+    fields["streams"] = header.streams
+    if header.lost:
+        fields["lost"] = header.lost
