@@ -46,7 +46,8 @@ class Releases:
         self.held = 0  # slots that are viewed, or whose release was not taken yet; as often as they are held
         self._living: dict[Filling, int] = {}  # how often each is held; the owner's
         self.waiting: deque[Filling] = deque()  # for who wants to know whether there are any to take
-        self._asleep = False  # the owner is, or is about to be
+        self.asleep = False  # the owner is, or is about to be: who wakes up says so
+        self._woken = False  # there is something to read from _wake, or was
         self._wake: _Wake | None = _Wake()  # None: closed
 
     def fileno(self) -> int:
@@ -63,8 +64,9 @@ class Releases:
             return  # a forked child's copy of the view, which holds nothing
         self.waiting.append(slot)
         # In this order, and take() in the other: either it sees the slot, or this sees that it sleeps.
-        if self._asleep and (wake := self._wake) is not None:
+        if self.asleep and (wake := self._wake) is not None:
             os.eventfd_write(wake.number, 1)
+            self._woken = True  # not before: what is written must be read once
 
     def refuse(self, slot: Filling) -> None:
         """It was given, and cannot be viewed. The owner's thread."""
@@ -73,10 +75,11 @@ class Releases:
 
     def take(self, asleep: bool = False) -> list[Filling]:
         """All that are there; asleep: who asks sleeps now, and is to be woken for more. The owner's thread."""
-        if self._asleep and (wake := self._wake) is not None:
+        if self._woken and (wake := self._wake) is not None:
+            self._woken = False
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(wake.number)
-        self._asleep = asleep
+        self.asleep = asleep
         taken: list[Filling] = []
         living = self._living
         while self.waiting:
