@@ -47,7 +47,5 @@ def bars(axes: Any, figure: Figure, found: list[Found]) -> None:
 
 
 def title(figure: Figure) -> str:
-    how = "more is better, logarithmic" if figure.more else "less is better, logarithmic"
-    return {"fps": "frames a second", "cpu": "CPU seconds a GB", "p50": "p50 of the delay at 60 fps, ms"}[
-        figure.key
-    ] + f" ({how})"
+    what = {"fps": "frames a second", "cpu": "CPU seconds a GB", "p50": "p50 of the delay at 60 fps, ms"}[figure.key]
+    return f"{what} ({'more' if figure.more else 'less'} is better)"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .fields import STREAMLESS, VERSION, Fields
 from .leased import flat
 
-if TYPE_CHECKING:
-    from .header import Header
 
-
-def fields_of(header: Header) -> Fields:
-    """In the order that the format's golden messages have."""
+def fields_of(header: Any) -> Fields:
+    """header: a Header, whose module is above this one. In the order that the format's golden messages have."""
     fields: Fields = {"v": VERSION, "kind": header.kind}
     if header.kind in ("frame", "result"):
         fields |= {"epoch": header.epoch, "seq": header.seq}
@@ -34,7 +31,7 @@ def fields_of(header: Header) -> Fields:
     return fields
 
 
-def _add_answer(header: Header, fields: Fields) -> None:
+def _add_answer(header: Any, fields: Fields) -> None:
     if header.kind == "frame":
         if header.attempt > 1:
             fields["attempt"] = header.attempt
@@ -47,7 +44,7 @@ def _add_answer(header: Header, fields: Fields) -> None:
     fields["attempt"] = header.attempt
 
 
-def _add_frame(header: Header, fields: Fields) -> None:
+def _add_frame(header: Any, fields: Fields) -> None:
     if header.item:
         fields["item"] = header.item
     if header.dtype:
@@ -65,7 +62,7 @@ def _add_frame(header: Header, fields: Fields) -> None:
         fields["meta"] = header.meta
 
 
-def _add_lease(header: Header, fields: Fields) -> None:
+def _add_lease(header: Any, fields: Fields) -> None:
     if header.guarded:
         fields["guarded"] = True
     if header.lost:
@@ -76,7 +73,7 @@ def _add_lease(header: Header, fields: Fields) -> None:
         fields |= header.place.fields()
 
 
-def _add_end(header: Header, fields: Fields) -> None:
+def _add_end(header: Any, fields: Fields) -> None:
     fields["epoch"] = header.epoch
     if header.time:
         fields["time"] = header.time
