@@ -72,7 +72,7 @@ def test_a_long_handler_with_frames_waiting_behind_it_loses_no_lease(send: Send,
 def test_a_connection_that_blips_during_a_long_frame_costs_no_second_run(send: Send, tmp_path: Path) -> None:
     sending = send(f"{SMALL}&count=3")
     with Proxy(sending.url) as proxy, Crew(sending.url, tmp_path, supervised=False) as crew:
-        worker = crew.one(url=proxy.url, credit=2, long={"1": 4.0})
+        worker = crew.one(url=proxy.url, credit=2, long={"1": 8.0})
         wait_until(lambda: 1 in worker.seqs("start"), "the long frame")
         for cut in range(3):
             proxy.cut()

@@ -142,7 +142,7 @@ def test_progress_keeps_a_slow_frame_and_silence_moves_it(send: Send, tmp_path: 
         assert crew.seqs("start").count(0) == 1
     sending = send(f"{SMALL}&count=4", "--deadline", "1s", "--wait-workers", 1)
     with Crew(sending.url, tmp_path / "run-0") as crew:
-        slow = crew.one(credit=1, long={"0": 3.5}, deaf=True)
+        slow = crew.one(credit=1, long={"0": 8.0}, deaf=True)
         slow.wait_for("start")
         crew.one(credit=1)
         sending.wait()

@@ -81,7 +81,7 @@ def test_an_observer_that_is_stopped_slows_nobody_and_costs_no_memory(tmp_path: 
     budget = 64
     ready = tmp_path / "url"
     with (tmp_path / "times").open("wb") as out:
-        tool = subprocess.Popen([loan_times, str(ready), "45", str(budget)], stdout=out)
+        tool = subprocess.Popen([loan_times, str(ready), "90", str(budget)], stdout=out)
     try:
         wait_until(ready.exists, "the tool listens")
         url = ready.read_text().strip()
