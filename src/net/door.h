@@ -45,7 +45,7 @@ int fw_door_fd(const fw_door *self);
 typedef enum fw_door_event_kind {
     FW_DOOR_KNOCK =
         1, /* token: answer with fw_door_let_in() or fw_door_refuse() before the next call; no answer refuses */
-    FW_DOOR_MESSAGE, /* parts */
+    FW_DOOR_MESSAGE, /* parts; a packet of two messages is two of these */
     FW_DOOR_ROOM,    /* after FW_FULL: there is room again */
     FW_DOOR_LEFT,    /* hung up, or thrown out (why is then not empty); its process may live, and is still watched */
     FW_DOOR_DIED     /* its process is gone; all that it had sent was told before. The last event of a visitor: it is
