@@ -127,7 +127,7 @@ class Visit:
         Returns how many were sent; 0: there is no room now. Raises Error if the sender has hung up.
         """
         if then:
-            sizes = [len(part) if type(part) is bytes else memoryview(part).nbytes for part in (*parts, *then)]
+            sizes = _sizes([*parts, *then])
             count = len(sizes)
             if count <= PARTS_MAX and sum(sizes) + _HEADS[count].size <= PACKET_MAX:
                 head = _HEADS[count].pack(_VERSION, Kind.MESSAGE, count, len(parts), *sizes)
@@ -139,7 +139,7 @@ class Visit:
                 return self._send([_TWO.pack(_TWO_PARTS, first, second), *parts])
         if count > PARTS_MAX:
             raise Error(f"a message has at most {PARTS_MAX} parts, not {count}")
-        sizes = [len(part) if type(part) is bytes else memoryview(part).nbytes for part in parts]
+        sizes = _sizes(parts)
         if sum(sizes) + _HEADS[count].size <= PACKET_MAX:
             return self._send([_HEADS[count].pack(_VERSION, Kind.MESSAGE, count, 0, *sizes), *parts])
         return self._send_large(parts, sizes)
@@ -294,6 +294,10 @@ def _connect(made: socket.socket, folder: str, name: str) -> None:
         raise Error(f"the sender's door {folder}/{name} cannot be reached: {error.strerror or error}") from None
     finally:
         os.close(fd)
+
+
+def _sizes(parts: Sequence[Buffer]) -> list[int]:
+    return [len(part) if type(part) is bytes else memoryview(part).nbytes for part in parts]
 
 
 def _rights(fd: int) -> tuple[int, int, bytes]:

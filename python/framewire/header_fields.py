@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .fields import STREAMLESS, VERSION, Fields
@@ -16,7 +17,7 @@ def fields_of(header: Any) -> Fields:
         _add_answer(header, fields)
         _add_frame(header, fields)
         if header.arrays:
-            fields["arrays"] = [{"name": a.name, "shape": a.shape, "dtype": a.dtype} for a in header.arrays]
+            fields["arrays"] = described(header.arrays)
         _add_lease(header, fields)
     elif header.kind == "end":
         _add_end(header, fields)
@@ -29,6 +30,11 @@ def fields_of(header: Any) -> Fields:
         if header.releases:
             fields["releases"] = flat(header.releases)
     return fields
+
+
+def described(arrays: Iterable[Any]) -> list[Fields]:
+    """A result's arrays, each a header.Array."""
+    return [{"name": array.name, "shape": array.shape, "dtype": array.dtype} for array in arrays]
 
 
 def _add_answer(header: Any, fields: Fields) -> None:

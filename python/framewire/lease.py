@@ -17,6 +17,7 @@ from .errors import BadMessage, Closed, Error
 from .fields import VERSION, Fields, cut
 from .frame import Frame
 from .header import ERROR_MAX, Array, Header
+from .header_fields import described
 from .inside import Inside
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say
@@ -341,7 +342,7 @@ class LeasedWorker(Session):
         if error:
             fields["error"] = cut(error, ERROR_MAX)
         if arrays:
-            fields["arrays"] = [{"name": a.name, "shape": a.shape, "dtype": a.dtype} for a in arrays]
+            fields["arrays"] = described(arrays)
         # Copied here, since they may leave later: arrays are the caller's again afterwards.
         copies = [zmq.Frame(_buffer(part), copy=True) for part in parts]
         self._outbox.append([stream.encode(), msgpack.packb(fields), value, *copies], key)

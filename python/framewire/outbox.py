@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import zmq
@@ -48,7 +48,7 @@ class Outbox:
         words = self.words
         while words:
             then = words[1][1] if len(words) > 1 else ()
-            sent = self._inside.send(words[0][1], then) if self._inside.here else self.send_outside(words[0][1])
+            sent = self.send(words[0][1], then)
             if not sent:
                 return
             for _ in range(sent):
@@ -56,9 +56,9 @@ class Outbox:
                 if key is not None:
                     on_sent(key)
 
-    def send(self, parts: list[Any]) -> bool:
-        """False: the door takes nothing now, or the connection is lost."""
-        return bool(self._inside.send(parts)) if self._inside.here else self.send_outside(parts)
+    def send(self, parts: list[Any], then: Sequence[Any] = ()) -> int:
+        """As Visit.send: how many were sent. 0: the door takes nothing now, or the connection is lost."""
+        return self._inside.send(parts, then) if self._inside.here else self.send_outside(parts)
 
     def send_outside(self, parts: list[Any]) -> bool:
         """Over ZeroMQ. False: there is no connection; once there is one again, hello is the first that is said."""

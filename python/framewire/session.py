@@ -30,11 +30,11 @@ from .message import check_message, frame_of
 from .outbox import Key, Outbox
 from .transport import BRIEFLY, FOREVER, Options, receive
 from .url import Url
+from .waiter import is_readable
 from .words import start_header
 
 _PARTS_MAX = 4 + ARRAYS_MAX
-# Plain numbers: an operation on flags takes longer than a receive.
-_NOW, _EVENTS, _IN = int(zmq.NOBLOCK), int(zmq.EVENTS), int(zmq.POLLIN)
+_NOW = int(zmq.NOBLOCK)  # a plain number: an operation on flags takes longer than a receive
 _UNANSWERED = 2.0  # seconds without a welcome, until it is said
 _BYE_WITHIN = 1.0
 _LINGER = 2.0  # seconds that a close gives to results that could not leave yet
@@ -186,7 +186,7 @@ class Session:
                 return True
             wait = False
         # Where all comes by the door, to ask is a third of the price of a receive that raises.
-        if not inside.here or self.sockets[0].getsockopt(_EVENTS) & _IN:
+        if not inside.here or is_readable(self._link.socket):
             with contextlib.suppress(zmq.Again):
                 self._hear(receive(self._link.socket, 0 if wait else _NOW, _PARTS_MAX), inside=False)
                 return True
@@ -285,7 +285,7 @@ class Session:
     def _leave_when_done(self) -> None:
         """The driver: after the end, once nothing more is to be said, say bye: the hub waits for it."""
         if self.ended and self.up and not self._left and not self._outbox.words and not self.is_busy():
-            self._left = self._outbox.send([b"", Header("bye").pack()])
+            self._left = self._outbox.send([b"", Header("bye").pack()]) > 0
 
     # Looking after the connection
 
@@ -334,7 +334,7 @@ class Session:
         deadline = now + (_BYE_WITHIN if self.up else _LINGER)
         while now < deadline and not self._bye:
             if self.up and not self._left:
-                self._left = self._outbox.send([b"", Header("bye").pack()])
+                self._left = self._outbox.send([b"", Header("bye").pack()]) > 0
             if not self.up and (self._left or not self._answers_wait()):
                 break
             zmq.zmq_poll([(thing, zmq.POLLIN) for thing in self.sockets], int((deadline - now) * 1000) + 1)

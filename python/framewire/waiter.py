@@ -60,6 +60,11 @@ class Waiter:
     def _has_news(self) -> bool:
         # A socket's descriptor tells of news once, and any use of the socket may have taken that.
         for socket in self._sockets:  # noqa: SIM110 - a generator takes longer than the question
-            if socket.getsockopt(_EVENTS) & _IN:
+            if is_readable(socket):
                 return True
         return False
+
+
+def is_readable(socket: Any) -> bool:
+    """Whether a ZeroMQ socket has something to receive."""
+    return bool(socket.getsockopt(_EVENTS) & _IN)

@@ -14,7 +14,8 @@
 
 #include "base/status.h"
 
-/* [version][kind][parts][parts of the first of two messages, or 0], then a length for each part (u32, little-endian), then the parts. */
+/* [version][kind][parts][parts of the first of two messages, or 0], then a length for each part (u32, little-endian), then
+ * the parts. */
 #define HEAD_SIZE(parts) ((size_t)4 + 4 * (size_t)(parts))
 #define OUTSIDE          UINT32_C(0x80000000) /* of a length: the part is in the memfd */
 #define FDS_MAX          4 /* room for more than the one that may come, so that others are seen and closed */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from typing import Any
@@ -71,21 +72,26 @@ def test_turns_that_come_often_are_looked_at_and_then_waited_for(keeper: Keeper,
     until(lambda: len(kept.pumped) > count)
 
 
+def start_at_clear(thread: threading.Thread, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes right before the keeper's thread clears what tells of it."""
+    clear = keeper.clear
+
+    def clear_when_it_came() -> None:
+        if thread.ident is None:
+            clear()
+            thread.start()
+            assert select.select([keeper.wake], [], [], 10)[0]
+        clear()
+
+    monkeypatch.setattr(keeper, "clear", clear_when_it_came)
+
+
 def test_a_stop_just_when_the_thread_looks_ends_it(kept: Nothing, monkeypatch: pytest.MonkeyPatch) -> None:
     """What tells of it is cleared in the same moment."""
     keeper = Keeper(always=True)
     keeper.add(kept)
-    clear = keeper.clear
     stopper = threading.Thread(target=keeper.stop, daemon=True)
-
-    def clear_when_it_was_stopped() -> None:
-        if stopper.ident is None:
-            stopper.start()
-            until(lambda: keeper._closing)
-            time.sleep(0.05)  # its word is there, too
-        clear()
-
-    monkeypatch.setattr(keeper, "clear", clear_when_it_was_stopped)
+    start_at_clear(stopper, keeper, monkeypatch)
     keeper.start()
     until(lambda: stopper.ident is not None)
     stopper.join(10)
@@ -105,17 +111,8 @@ def test_who_comes_just_when_the_thread_looks_is_let_in(
         came.set()
         keeper.leave()
 
-    clear = keeper.clear
     comer = threading.Thread(target=come)
-
-    def clear_when_somebody_came() -> None:
-        if comer.ident is None:
-            comer.start()
-            until(lambda: keeper._wanted)
-            time.sleep(0.05)  # its word is there, too
-        clear()
-
-    monkeypatch.setattr(keeper, "clear", clear_when_somebody_came)
+    start_at_clear(comer, keeper, monkeypatch)
     keeper.nudge()
     assert came.wait(10)
     comer.join()
