@@ -53,7 +53,7 @@ class Kind(enum.IntEnum):
 
 
 class Packet(NamedTuple):
-    """One packet from the sender that is no message. `fd` (of MEMORY) is the caller's, to close; else -1."""
+    """One packet from the sender that is no message. `fd` (of MEMORY, ACCEPTED) is the caller's, to close; or -1."""
 
     kind: Kind
     parts: list[bytes]
@@ -82,6 +82,7 @@ class Visit:
         if not _NAME.fullmatch(name):
             raise Error(f"the sender names a door that is none: {name!r}")
         self._buffer = memoryview(bytearray(PACKET_MAX))
+        self._aside: socket.socket | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PACKET_MAX * 3 // 2)
@@ -96,7 +97,7 @@ class Visit:
         """Packets over a socket, with no door that would have to let one in."""
         made = cls.__new__(cls)
         made._buffer = memoryview(bytearray(PACKET_MAX))
-        made._socket = connected
+        made._socket, made._aside = connected, None
         return made
 
     def _knock(self, token: bytes) -> None:
@@ -212,7 +213,7 @@ class Visit:
         if flags & _CUT or len(fds) > 1:
             raise _broken("is too long, or has more file descriptors than one, or than this process may still open")
         kind, parts, outside = self._parse(size)
-        if (bool(outside) or kind in (Kind.KNOCK, Kind.MEMORY)) != bool(fds):
+        if (bool(outside) or kind in (Kind.KNOCK, Kind.MEMORY)) != bool(fds) and kind != Kind.ACCEPTED:
             raise _broken("has a file descriptor too many, or lacks the one that belongs to it")
         if kind != Kind.MESSAGE:
             if outside:
@@ -250,9 +251,32 @@ class Visit:
             raise _broken("has parts that are longer than it, or shorter, or than a message may be")
         return kind, parts, outside
 
+    def use_aside(self, fd: int) -> None:
+        """What `say_aside` says goes to this socket, of ACCEPTED; takes the descriptor."""
+        try:
+            self._aside = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fd)
+        except OSError as error:
+            os.close(fd)
+            raise Error(f"what the sender gave with its welcome is no socket: {error.strerror}") from None
+
+    def say_aside(self, first: bytes, second: bytes) -> bool:
+        """Say a message of two parts so that nobody is woken; it is heard before what `send` sends next.
+
+        False: there is no aside, or no room; send it.
+        """
+        if self._aside is None:
+            return False
+        try:
+            self._aside.send(_TWO.pack(_TWO_PARTS, len(first), len(second)) + first + second, _NOW)
+        except OSError:
+            return False
+        return True
+
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+        if self._aside is not None:
+            self._aside.close()
 
 
 def find_folder(asked: str | None) -> str:

@@ -144,6 +144,8 @@ class Inside:
             raise Error(f"refused: {packet.parts[0].decode(errors='replace') if packet.parts else ''}")
         elif packet.kind is not Kind.ACCEPTED:
             raise Error("the sender said what only receivers say")
+        elif packet.fd >= 0 and self.visit is not None:
+            self.visit.use_aside(packet.fd)
 
     def _map(self, packet: Packet) -> None:
         try:
@@ -167,6 +169,10 @@ class Inside:
             self._full = not sent
             self._poll.modify(self.visit, select.EPOLLIN | (select.EPOLLOUT if self._full else 0))
         return sent
+
+    def say_aside(self, word: list[bytes]) -> bool:
+        """As Visit.say_aside. False: it is to be sent."""
+        return self.visit is not None and self.visit.say_aside(*word)
 
     # Frames
 

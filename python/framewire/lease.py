@@ -97,7 +97,7 @@ class LeasedWorker(Session):
                 guarded = frame.header.guarded
                 if guarded:
                     self._guarded[key] = frame
-            self._start(frame.stream, key)
+            self._start(frame.stream, key, aside=not guarded)
             if not guarded:
                 return frame
         return None

@@ -6,6 +6,7 @@ it takes are in the caches when the next one comes (see beat.py for when, and wh
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -23,9 +24,12 @@ class Stage:
         self.region = region
         near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._sender = Visit.over(self._far)
+        visit = Visit.over(near)
+        beside, self._aside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        visit.use_aside(beside.detach())
         self.inside = Inside(None, _nothing, _nothing)
         empty = Region(region.number, _memory(region.size), region.size, self.inside.releases)
-        self.inside.enter(Visit.over(near), empty)
+        self.inside.enter(visit, empty)
 
     def send(self, parts: list[bytes]) -> None:
         self._sender.send(parts)
@@ -33,12 +37,15 @@ class Stage:
     def clear(self) -> None:
         """What was said, and what was held, is of no interest."""
         self.inside.released()
-        self._far.recv(PACKET_MAX, socket.MSG_DONTWAIT)
+        for said in (self._aside, self._far):
+            with contextlib.suppress(BlockingIOError):
+                said.recv(PACKET_MAX, socket.MSG_DONTWAIT)
 
     def close(self) -> None:
         self.inside.leave()
         self.inside.close()
         self._far.close()
+        self._aside.close()
 
 
 def _memory(size: int) -> int:

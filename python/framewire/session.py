@@ -28,6 +28,7 @@ from .link import Link
 from .log import say
 from .message import check_message, frame_of
 from .outbox import Key, Outbox
+from .role import Role
 from .transport import BRIEFLY, FOREVER, Options, receive
 from .url import Url
 from .waiter import is_readable
@@ -40,8 +41,8 @@ _BYE_WITHIN = 1.0
 _LINGER = 2.0  # seconds that a close gives to results that could not leave yet
 
 
-class Session:
-    """Subclasses say what the connection is for, by the methods on_...; the driver calls these."""
+class Session(Role):
+    """Subclasses say what the connection is for."""
 
     def __init__(self, url: Url, options: Options, role: str, *, quiet: bool = False) -> None:
         self.up = False  # welcomed, the door tried, and not cut off since
@@ -132,8 +133,8 @@ class Session:
             self._outbox.append(release_word(slots))
             self.flush()
 
-    def _start(self, stream: str, key: Key) -> None:
-        """Say `start`, with what is to be released by then; from any thread."""
+    def _start(self, stream: str, key: Key, aside: bool) -> None:
+        """Say `start`, with what is to be released by then; from any thread. aside: nobody waits for it."""
         inside = self._inside
         driving = not self._keeper.always  # then who receives reads and sends itself
         slots = inside.released() if driving and inside.releases.waiting else ()
@@ -141,8 +142,12 @@ class Session:
         if not driving:
             self._outbox.append(word)
             self._keeper.send(self)
+            return
         # Mostly it can leave as it is: every frame comes through here, often with cold caches.
-        elif self._outbox.words or not (inside.here and self.up and (inside.send(word) or not inside.here)):
+        at_once = inside.here and self.up and not self._outbox.words
+        if at_once and aside and not slots and inside.say_aside(word):
+            return
+        if not at_once or not (inside.send(word) or not inside.here):
             self._outbox.append(word)
             self.flush()
 
@@ -285,7 +290,15 @@ class Session:
     def _leave_when_done(self) -> None:
         """The driver: after the end, once nothing more is to be said, say bye: the hub waits for it."""
         if self.ended and self.up and not self._left and not self._outbox.words and not self.is_busy():
-            self._left = self._outbox.send([b"", Header("bye").pack()]) > 0
+            self._say_bye()
+
+    def _say_bye(self) -> None:
+        """The driver: with all that is read no more before it, since the hub may not wait for more afterwards."""
+        if slots := self._inside.released():
+            self._outbox.append(release_word(slots))
+        self._outbox.append([b"", Header("bye").pack()])
+        self._left = True
+        self._outbox.flush(self.on_sent)
 
     # Looking after the connection
 
@@ -334,8 +347,9 @@ class Session:
         deadline = now + (_BYE_WITHIN if self.up else _LINGER)
         while now < deadline and not self._bye:
             if self.up and not self._left:
-                self._left = self._outbox.send([b"", Header("bye").pack()]) > 0
-            if not self.up and (self._left or not self._answers_wait()):
+                self._say_bye()
+            self.flush()
+            if not self.up and not self._answers_wait():
                 break
             zmq.zmq_poll([(thing, zmq.POLLIN) for thing in self.sockets], int((deadline - now) * 1000) + 1)
             while self._read():
@@ -347,51 +361,6 @@ class Session:
 
     def _answers_wait(self) -> bool:
         return self._role == "worker" and self._outbox.has_answers
-
-    # What subclasses do
-
-    def has_news(self) -> bool:
-        """There is something to take."""
-        return False
-
-    def is_busy(self) -> bool:
-        """Something may still have to be said."""
-        return False
-
-    def on_hello(self, hello: Hello) -> None:
-        """Add to what is said of this side."""
-
-    def on_welcome(self) -> None:
-        """The hub knows us, and has streams for us."""
-
-    def on_new_run(self) -> int:
-        """The hub was started anew: forget what the former one sent. Returns how many frames that concerns."""
-        return 0
-
-    def on_frame(self, stream: str, header: Header, payload: Any, transport: str) -> None:
-        """A frame came."""
-        self._options.stats.unknown += 1
-
-    def on_message(self, stream: str, header: Header, parts: list[Any]) -> bool:
-        """A message that is neither a frame nor about the connection. False: it is not for us."""
-        return False
-
-    def on_bad(self, bad: BadMessage, stream: str, key: Key | None) -> None:
-        """A message that breaks the format; if it was meant as a frame, its stream and key as far as they are known."""
-        self._options.stats.bad[bad.reason] += 1
-
-    def on_lost(self, lost: int) -> None:
-        """So many frames were dropped for us, in all."""
-
-    def on_sent(self, key: Key) -> None:
-        """The answer to this frame has left."""
-
-    def on_all_ended(self) -> None:
-        """No more frames will come."""
-
-    def on_idle(self, now: float) -> float:
-        """Returns when to call it again."""
-        return now + FOREVER
 
 
 def _set_up(made: zmq.Socket[bytes]) -> None:

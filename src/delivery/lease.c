@@ -161,6 +161,8 @@ static void lease_tend(fw_output *output, fw_time now) {
     fw_lease_give_memory(self);
     bool all = fw_lease_read_all(self, now);
     fw_lease_tend_door(self, now);
+    if (now >= self->aside_by)
+        fw_lease_hear_aside(self, now);
     if (!all)
         fw_sender_wake(output->sender); /* there may be more */
     if (all || ++self->behind >= BEHIND_MAX) {
@@ -244,6 +246,8 @@ static nfds_t lease_poll(fw_output *output, struct pollfd *fds, fw_time *until_p
     fw_time door = self->door != NULL ? fw_door_wakes(self->door) : FW_FOREVER;
     if (door < wakes)
         wakes = door;
+    if (self->door != NULL && self->aside_by < wakes)
+        wakes = self->aside_by;
     if (self->deaths_by != 0 && self->deaths_by < wakes)
         wakes = self->deaths_by;
     wakes = fw_after(wakes, self->unheard);

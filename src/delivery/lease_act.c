@@ -115,6 +115,8 @@ static void tell_people(const fw_lease *self, const fw_action *action) {
 
 void fw_lease_act(fw_lease *self, fw_time now) {
     fw_action action;
+    if (fw_ledger_wakes(self->ledger) <= now)
+        fw_lease_hear_aside(self, now);
     while (self->output.sender->broken == FW_OK && fw_ledger_next(self->ledger, now, &action)) {
         fw_frame *frame = action.frame;
         switch (action.kind) {

@@ -4,9 +4,14 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "memory/pool.h"
+
+/* A deadline begins when the hub hears of the start: late by so much of it, or so long, at most. */
+#define ASIDE_PART 10
+#define ASIDE_MOST (200 * FW_MS)
 
 void fw_lease_open_door(fw_lease *self) {
     const fw_door_options options = { .folder = self->output.sender->options.door,
@@ -97,6 +102,14 @@ void fw_lease_tend_door(fw_lease *self, fw_time now) {
     fw_door_event event;
     while (self->door != NULL && fw_door_next(self->door, now, &event))
         on_event(self, &event, now);
+}
+
+void fw_lease_hear_aside(fw_lease *self, fw_time now) {
+    fw_door_event event;
+    while (self->door != NULL && fw_door_next_aside(self->door, &event))
+        on_event(self, &event, now);
+    fw_time every = self->output.sender->options.deadline / ASIDE_PART;
+    self->aside_by = fw_after(now, every < ASIDE_MOST ? every : ASIDE_MOST);
 }
 
 fw_place fw_lease_place(const fw_lease *self, const fw_frame *frame, bool copy) {

@@ -54,6 +54,7 @@ static void hear_ends(fw_lease *self, fw_time now) {
 static void hear_deaths(fw_lease *self, fw_time now) {
     if (self->deaths_by == 0)
         return;
+    fw_lease_hear_aside(self, now);
     self->deaths_by = 0;
     FW_ROSTER_EACH(&self->roster, client) {
         fw_time by = fw_after(client->died_at, client->connected && !client->inside ? ENDS_WITHIN : 0);

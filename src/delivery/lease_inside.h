@@ -44,6 +44,7 @@ typedef struct fw_lease {
     fw_time sweep_at;           /* when receivers that are gone are forgotten */
     size_t room;                /* of the latest frame's slot */
     unsigned quarantined;       /* frames whose slots workers past their deadline hold */
+    fw_time aside_by;           /* when what was said aside at the door is heard at the latest */
     fw_time deaths_by;          /* some clients have died, which is to be acted on by then; 0: none */
     unsigned behind;            /* turns in which not all was read */
     bool closing;               /* the ledger was told that no frame follows */
@@ -90,6 +91,9 @@ void fw_lease_supervisor(fw_lease *self, uint64_t supervisor);
 void fw_lease_open_door(fw_lease *self);
 bool fw_lease_new_token(fw_lease *self, fw_client *client);
 void fw_lease_tend_door(fw_lease *self, fw_time now);
+/* Words that wake nobody: heard before their receiver's next, before a deadline or a death is acted on, and from time to
+ * time. */
+void fw_lease_hear_aside(fw_lease *self, fw_time now);
 /* All who are in get the pool's memory where it is a fresh one. */
 void fw_lease_give_memory(fw_lease *self);
 /* Where a receiver that is in finds a frame. */

@@ -39,6 +39,12 @@ static void unwatch(fw_door *self, int *fd_p) {
     *fd_p = -1;
 }
 
+static void close_aside(fw_visitor *visitor) {
+    if (visitor->aside >= 0)
+        close(visitor->aside);
+    visitor->aside = -1;
+}
+
 void fw_door_free_visitor(fw_door *self, fw_visitor *visitor) {
     for (int i = self->ready_at; i < self->ready_count; i++)
         if ((self->ready[i].data.u64 & ~PIDFD_MARK) == FOR_SOCKET(visitor))
@@ -49,8 +55,11 @@ void fw_door_free_visitor(fw_door *self, fw_visitor *visitor) {
         self->gone = NULL;
     if (self->says_more == visitor)
         self->says_more = NULL;
+    if (self->asked == visitor)
+        self->asked = NULL;
     unwatch(self, &visitor->socket);
     unwatch(self, &visitor->pidfd);
+    close_aside(visitor);
     TAILQ_REMOVE(visitor->in ? &self->guests : &self->strangers, visitor, link);
     self->counts.visitors--;
     free(visitor);
@@ -105,6 +114,7 @@ int fw_door_fd(const fw_door *self) {
 static bool left(fw_door *self, fw_visitor *visitor, const char *why, fw_door_event *event) {
     snprintf(self->why, sizeof self->why, "%s", why);
     unwatch(self, &visitor->socket);
+    close_aside(visitor);
     *event = (fw_door_event){ .kind = FW_DOOR_LEFT, .visitor = visitor, .why = self->why };
     return true;
 }
@@ -115,6 +125,29 @@ static bool on_bad(fw_door *self, fw_visitor *visitor, const char *why, fw_door_
         return left(self, visitor, why, event);
     fw_door_refuse(self, visitor, why);
     return false;
+}
+
+/* What it said aside. true: that is an event. */
+static bool on_aside(fw_door *self, fw_visitor *visitor, fw_door_event *event) {
+    if (visitor->aside < 0)
+        return false;
+    fw_status status = fw_packet_receive(visitor->aside, &self->buffer, &self->packet);
+    if (status == FW_TIMEOUT)
+        return false;
+    if (status == FW_CLOSED) {
+        close_aside(visitor);
+        return false;
+    }
+    if (status != FW_OK)
+        return on_bad(self, visitor, fw_cause(), event);
+    if (self->packet.fd >= 0)
+        close(self->packet.fd);
+    if (self->packet.kind != FW_PACKET_MESSAGE || self->packet.first > 0)
+        return on_bad(self, visitor, "it said something else than a message aside", event);
+    *event = (fw_door_event){
+        .kind = FW_DOOR_MESSAGE, .visitor = visitor, .parts = self->packet.parts, .count = self->packet.count
+    };
+    return true;
 }
 
 /* One packet. true: that is an event. */
@@ -160,14 +193,16 @@ static bool on_socket(fw_door *self, struct epoll_event *ready, fw_visitor *visi
         *event = (fw_door_event){ .kind = FW_DOOR_ROOM, .visitor = visitor };
         return true;
     }
+    if (on_aside(self, visitor, event)) /* which came before what is there to be read */
+        return true;
     self->ready_at++;
-    return on_packet(self, visitor, event);
+    return visitor->socket >= 0 && on_packet(self, visitor, event);
 }
 
 /* Its process is gone, which is told after all that it has sent. */
 static bool on_death(fw_door *self, fw_visitor *visitor, fw_door_event *event) {
-    if (visitor->socket >= 0 && visitor->last_words++ < LAST_WORDS_MAX && on_packet(self, visitor, event) &&
-        event->kind == FW_DOOR_MESSAGE)
+    if (visitor->socket >= 0 && visitor->last_words++ < LAST_WORDS_MAX &&
+        (on_aside(self, visitor, event) || on_packet(self, visitor, event)) && event->kind == FW_DOOR_MESSAGE)
         return true;
     self->ready_at++;
     unwatch(self, &visitor->socket);
@@ -226,6 +261,16 @@ bool fw_door_next(fw_door *self, fw_time now, fw_door_event *event) {
             return true;
         }
     }
+}
+
+bool fw_door_next_aside(fw_door *self, fw_door_event *event) {
+    fw_visitor *visitor = self->asked ? self->asked : TAILQ_FIRST(&self->guests);
+    if (self->says_more) /* its second message is in the buffer */
+        return false;
+    while (visitor && !on_aside(self, visitor, event))
+        visitor = TAILQ_NEXT(visitor, link);
+    self->asked = visitor;
+    return visitor != NULL;
 }
 
 fw_time fw_door_wakes(const fw_door *self) {

@@ -8,6 +8,9 @@
  *     accepted --token and pidfd--> KNOCK --fw_door_let_in()--> in: MESSAGE, ROOM --> LEFT --> DIED
  *        | says nothing in time, another user: refused, and gone without an event
  *
+ * Beside that each has a socket for what is said aside, which nobody waits at: such words wake no thread, and are told
+ * before the next packet, the leaving or the death of who said them, or when the hub asks.
+ *
  * One thread, and nothing here waits: poll fw_door_fd(), and call fw_door_next() until false.
  */
 #ifndef FW_NET_DOOR_H
@@ -63,6 +66,9 @@ typedef struct fw_door_event {
 
 /* The next thing that happened; false: nothing. `now` is of CLOCK_MONOTONIC. */
 bool fw_door_next(fw_door *self, fw_time now, fw_door_event *event);
+
+/* The next message that was said aside, by whomever; false: none, or (in between the two messages of a packet) not now. */
+bool fw_door_next_aside(fw_door *self, fw_door_event *event);
 
 /* When to call fw_door_next() though the fd is not readable; FW_FOREVER: never. */
 fw_time fw_door_wakes(const fw_door *self);

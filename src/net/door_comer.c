@@ -39,7 +39,7 @@ static void admit(fw_door *self, fw_time now, int socket) {
     if (visitor && fw_door_watch(self, EPOLL_CTL_ADD, socket, EPOLLIN, FOR_SOCKET(visitor)) == FW_OK) {
         setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
         visitor->socket = socket;
-        visitor->pidfd = -1;
+        visitor->aside = visitor->pidfd = -1;
         visitor->knock_by = fw_after(now, self->patience);
         TAILQ_INSERT_TAIL(&self->strangers, visitor, link);
         self->counts.visitors++;
@@ -91,10 +91,21 @@ bool fw_door_hear_knock(fw_door *self, fw_visitor *visitor) {
     return true;
 }
 
+/* It is accepted, and given the other end of its aside, if there is one to be had. */
+static fw_status accept_it(fw_visitor *visitor) {
+    int ends[2] = { -1, -1 };
+    (void)socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
+    fw_status status = fw_packet_send(visitor->socket, FW_PACKET_ACCEPTED, NULL, 0, ends[1]);
+    if (ends[1] >= 0)
+        close(ends[1]);
+    visitor->aside = ends[0];
+    return status;
+}
+
 fw_status fw_door_let_in(fw_door *self, fw_visitor *visitor) {
     fw_status status = fw_door_watch(self, EPOLL_CTL_ADD, visitor->pidfd, EPOLLIN, FOR_PIDFD(visitor));
     if (status == FW_OK)
-        status = fw_packet_send(visitor->socket, FW_PACKET_ACCEPTED, NULL, 0, -1);
+        status = accept_it(visitor);
     if (status != FW_OK) { /* it will not hear why */
         fw_door_refuse(self, visitor, "the sender cannot watch one more receiver");
         return status;

@@ -18,6 +18,7 @@
 struct fw_visitor {
     TAILQ_ENTRY(fw_visitor) link;
     int socket; /* -1: it left */
+    int aside;  /* where it says what wakes nobody; -1: there is none */
     int pidfd;  /* -1 before its knock */
     bool in;
     bool wants_room;
@@ -38,6 +39,7 @@ struct fw_door {
     struct fw_visitors strangers; /* not let in yet, in the order of knock_by */
     struct fw_visitors guests;
     fw_visitor *knocking, *gone; /* to be refused, or freed, at the next call */
+    fw_visitor *asked;           /* whose words aside were last told; NULL: begin anew */
     struct epoll_event ready[FW_DOOR_READY_MAX];
     int ready_count, ready_at;
     fw_packet_buffer buffer;

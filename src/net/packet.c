@@ -244,9 +244,10 @@ fw_status fw_packet_receive(int socket, fw_packet_buffer *buffer, fw_packet *pac
     status = parse(buffer->bytes, size, packet, &outside, &file);
     if (status == FW_OK) {
         bool wanted = packet->kind == FW_PACKET_KNOCK || packet->kind == FW_PACKET_MEMORY;
+        bool welcome = packet->kind == FW_PACKET_ACCEPTED;
         if (file && packet->kind != FW_PACKET_MESSAGE)
             status = fw_fail(FW_BAD_MESSAGE, "only a message may have parts outside its packet");
-        else if ((wanted || file) != (fd >= 0))
+        else if ((wanted || file) != (fd >= 0) && !welcome)
             status = fw_fail(FW_BAD_MESSAGE, "a packet %s",
                              fd >= 0 ? "with a file descriptor that it has no use for"
                                      : "lacks the file descriptor that belongs to it");

@@ -18,7 +18,7 @@
 typedef enum fw_packet_kind {
     FW_PACKET_MESSAGE = 0,
     FW_PACKET_KNOCK,    /* visitor: its token, and the pidfd of its own process */
-    FW_PACKET_ACCEPTED, /* hub */
+    FW_PACKET_ACCEPTED, /* hub; where it has one to give, with a socket for what is said aside */
     FW_PACKET_REFUSED,  /* hub: a sentence that says why; it then hangs up */
     FW_PACKET_MEMORY,   /* hub: a region's number and size, and its memfd */
     FW_PACKET_COUNT
@@ -29,7 +29,7 @@ typedef struct fw_packet {
     size_t count;
     size_t first; /* of a packet with two messages, the parts of the first; 0: it is one */
     fw_part parts[FW_PARTS_MAX];
-    int fd; /* of KNOCK and MEMORY: the caller's, to close; else -1 */
+    int fd; /* of KNOCK, MEMORY and maybe ACCEPTED: the caller's, to close; else -1 */
 } fw_packet;
 
 /* What a received packet's parts point into. Zero-initialise; fw_packet_buffer_free() at the end. */

@@ -16,6 +16,7 @@
 
 struct fw_visit {
     int socket;
+    int aside; /* -1: there is none */
     fw_packet_buffer buffer;
 };
 
@@ -64,7 +65,7 @@ fw_status fw_visit_open(const char *folder, const char *name, const uint8_t toke
     fw_visit *self = calloc(1, sizeof *self);
     if (!self)
         return fw_fail(FW_NO_MEMORY, "out of memory");
-    self->socket = -1;
+    self->socket = self->aside = -1;
     fw_status status = dial(self, folder, name);
     if (status == FW_OK)
         status = knock(self, token);
@@ -83,10 +84,20 @@ fw_status fw_visit_send(fw_visit *self, const fw_part *parts, size_t count) {
     return fw_packet_send(self->socket, FW_PACKET_MESSAGE, parts, count, -1);
 }
 
+bool fw_visit_say_aside(fw_visit *self, const fw_part *parts, size_t count) {
+    return self->aside >= 0 && fw_packet_send(self->aside, FW_PACKET_MESSAGE, parts, count, -1) == FW_OK;
+}
+
 fw_status fw_visit_receive(fw_visit *self, fw_packet *packet) {
     fw_status status = fw_packet_receive(self->socket, &self->buffer, packet);
     if (status == FW_OK && packet->first > 0)
         return fw_fail(FW_BAD_MESSAGE, "a packet of two messages, which only receivers send");
+    if (status == FW_OK && packet->kind == FW_PACKET_ACCEPTED) {
+        if (self->aside >= 0)
+            close(self->aside);
+        self->aside = packet->fd;
+        packet->fd = -1;
+    }
     return status;
 }
 
@@ -107,6 +118,8 @@ void fw_visit_close(fw_visit **self_p) {
     *self_p = NULL;
     if (self->socket >= 0)
         close(self->socket);
+    if (self->aside >= 0)
+        close(self->aside);
     fw_packet_buffer_free(&self->buffer);
     free(self);
 }

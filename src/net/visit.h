@@ -6,6 +6,8 @@
 #ifndef FW_NET_VISIT_H
 #define FW_NET_VISIT_H
 
+#include <stdbool.h>
+
 #include "net/packet.h"
 
 typedef struct fw_visit fw_visit;
@@ -20,6 +22,10 @@ int fw_visit_fd(const fw_visit *self);
 
 /* Errors: those of fw_packet_send(). */
 fw_status fw_visit_send(fw_visit *self, const fw_part *parts, size_t count);
+
+/* Say it aside: it wakes nobody, and is heard before what fw_visit_send() sends next. false: there is no aside, or no room;
+ * send it. */
+bool fw_visit_say_aside(fw_visit *self, const fw_part *parts, size_t count);
 
 /* The next packet; its parts are valid until the next call, and its fd is the caller's.
  * Errors: those of fw_packet_receive(). */

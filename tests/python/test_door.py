@@ -247,11 +247,41 @@ def test_broken_packets_are_refused(hub: Hub, visit: Visit, data: bytes) -> None
         receive(visit)
 
 
+def test_what_is_said_aside_goes_beside_the_line(hub: Hub, visit: Visit) -> None:
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    assert not visit.say_aside(b"cam0", b"start")  # there is none yet
+    hub.send(packet(2), near.fileno())
+    near.close()
+    accepted = receive(visit)
+    assert accepted.kind is Kind.ACCEPTED
+    visit.use_aside(accepted.fd)
+    assert visit.say_aside(b"cam0", b"start")
+    assert far.recv(100) == packet(0, b"cam0", b"start")
+    assert not select.select([hub.line], [], [], 0)[0]
+    said = 0
+    while visit.say_aside(b"cam0", b"start"):
+        said += 1
+    assert said > 64  # as many frames as a worker may have
+    far.close()
+    assert not visit.say_aside(b"cam0", b"start")
+
+
+def test_an_aside_is_a_socket(hub: Hub, visit: Visit) -> None:
+    fd = memfd(b"x")
+    hub.send(packet(2), fd)
+    os.close(fd)
+    fds = open_fds()
+    accepted = receive(visit)
+    with pytest.raises(Error, match="is no socket"):
+        visit.use_aside(accepted.fd)
+    assert open_fds() == fds
+
+
 @pytest.mark.parametrize(
     ("data", "count"),
     [
         (b"\1\0\0\0", 1),
-        (b"\1\2\0\0", 1),
+        (b"\1\2\0\0", 2),
         (b"\1\4\0\0", 2),
         (b"\1\4\0\0", 40),
         (b"\1\3\1\0\1\0\0\x80", 1),

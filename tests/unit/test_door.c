@@ -289,6 +289,110 @@ static void only_receivers_say_two_messages_at_once(void **state) {
     fw_visit_close(&ours);
 }
 
+static void assert_says(const house *self, const char *what) {
+    assert_int_equal(self->event.parts[0].size, strlen(what));
+    assert_memory_equal(self->event.parts[0].data, what, strlen(what));
+}
+
+static bool say_aside(fw_visit *visit, const char *what) {
+    return fw_visit_say_aside(visit, (fw_part[]){ text(what) }, 1);
+}
+
+static void what_is_said_aside_wakes_nobody_and_is_heard_first(void **state) {
+    house *self = *state;
+    fw_visit *ours = visit(self);
+    fw_visitor *visitor = let_in(self);
+    assert_false(say_aside(ours, "before it is accepted"));
+    got(ours, FW_PACKET_ACCEPTED);
+    assert_true(say_aside(ours, "one"));
+    assert_int_equal(poll(&(struct pollfd){ .fd = fw_door_fd(self->door), .events = POLLIN }, 1, 0), 0);
+    expect_nothing(self);
+    assert_ok(fw_visit_send(ours, (fw_part[]){ text("two") }, 1));
+    assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
+    assert_says(self, "one");
+    expect(self, FW_DOOR_MESSAGE);
+    assert_says(self, "two");
+
+    assert_true(say_aside(ours, "three"));
+    fw_visit_close(&ours);
+    expect(self, FW_DOOR_MESSAGE);
+    assert_says(self, "three");
+    expect(self, FW_DOOR_LEFT);
+    expect_nothing(self);
+}
+
+static void the_hub_may_ask_what_was_said_aside(void **state) {
+    house *self = *state;
+    fw_visit *visits[3];
+    fw_visitor *visitors[3];
+    for (int i = 0; i < 3; i++) {
+        visits[i] = visit(self);
+        visitors[i] = let_in(self);
+        got(visits[i], FW_PACKET_ACCEPTED);
+    }
+    for (int round = 0; round < 2; round++) {
+        assert_true(say_aside(visits[0], "first") && say_aside(visits[0], "second") && say_aside(visits[2], "third"));
+        const char *said[] = { "first", "second", "third" };
+        for (int i = 0; i < 3; i++) {
+            assert_true(fw_door_next_aside(self->door, &self->event));
+            assert_ptr_equal(self->event.visitor, visitors[i == 2 ? 2 : 0]);
+            assert_says(self, said[i]);
+        }
+        assert_false(fw_door_next_aside(self->door, &self->event));
+    }
+    say_both(fw_visit_fd(visits[1]));
+    assert_true(say_aside(visits[0], "later"));
+    expect(self, FW_DOOR_MESSAGE);
+    assert_false(fw_door_next_aside(self->door, &self->event)); /* it would be read over the second */
+    expect(self, FW_DOOR_MESSAGE);
+    assert_says(self, "bc");
+    assert_true(fw_door_next_aside(self->door, &self->event));
+    fw_door_forget(self->door, visitors[0]);
+    assert_false(fw_door_next_aside(self->door, &self->event));
+    for (int i = 0; i < 3; i++)
+        fw_visit_close(&visits[i]);
+}
+
+static void an_aside_that_is_full_or_closed_is_no_way(void **state) {
+    house *self = *state;
+    fw_visit *ours = visit(self);
+    fw_visitor *visitor = let_in(self);
+    got(ours, FW_PACKET_ACCEPTED);
+    unsigned said = 0, heard = 0;
+    while (say_aside(ours, "word"))
+        said++;
+    assert_true(said > 64); /* as many frames as a worker may have */
+    while (fw_door_next_aside(self->door, &self->event))
+        heard++;
+    assert_int_equal(heard, said);
+    assert_true(say_aside(ours, "word"));
+    fw_door_forget(self->door, visitor);
+    assert_false(say_aside(ours, "word"));
+    fw_visit_close(&ours);
+}
+
+static void say_rubbish_aside(fw_visit *visit) {
+    fw_packet packet;
+    int aside = dup(fw_visit_fd(visit)); /* the number that comes next */
+    close(aside);
+    if (fw_visit_receive(visit, &packet) != FW_OK || send(aside, "\2", 1, 0) != 1)
+        _exit(1);
+}
+
+static void who_says_rubbish_aside_is_thrown_out(void **state) {
+    house *self = *state;
+    pid_t child = child_that(self, say_rubbish_aside);
+    fw_visitor *visitor = let_in(self);
+    fw_time by = fw_after(fw_now(), PATIENCE_MS * FW_MS);
+    while (!fw_door_next_aside(self->door, &self->event))
+        assert_true(fw_now() < by);
+    assert_ptr_equal(self->event.visitor, visitor);
+    assert_int_equal(self->event.kind, FW_DOOR_LEFT);
+    assert_non_null(strstr(self->event.why, "version 2"));
+    end(child);
+    expect(self, FW_DOOR_DIED);
+}
+
 static void a_fork_of_the_sender_keeps_nobody_at_the_door(void **state) {
     house *self = *state;
     fw_visit *ours = visit(self);
@@ -326,7 +430,9 @@ static void a_ready_visitor_does_not_starve_another(void **state) {
 
 static void say_three_words(fw_visit *visit) {
     static const uint8_t two[] = "\1\0\2\1\3\0\0\0\3\0\0\0onetwo";
-    if (send(fw_visit_fd(visit), two, sizeof two - 1, 0) == (ssize_t)sizeof two - 1)
+    fw_packet packet;
+    if (fw_visit_receive(visit, &packet) == FW_OK && say_aside(visit, "zero") &&
+        send(fw_visit_fd(visit), two, sizeof two - 1, 0) == (ssize_t)sizeof two - 1)
         fw_visit_send(visit, (fw_part[]){ text("three") }, 1);
     raise(SIGKILL);
 }
@@ -336,6 +442,8 @@ static void a_death_is_told_after_all_that_was_sent(void **state) {
     pid_t child = child_that(self, say_three_words);
     fw_visitor *visitor = let_in(self);
     assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
+    assert_says(self, "zero");
     assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
     assert_memory_equal(self->event.parts[0].data, "one", 3);
     assert_ptr_equal(expect(self, FW_DOOR_MESSAGE), visitor);
@@ -784,6 +892,10 @@ int main(void) {
         TEST(who_is_forgotten_says_no_more),
         TEST(two_messages_of_one_packet_come_in_their_order),
         TEST(only_receivers_say_two_messages_at_once),
+        TEST(what_is_said_aside_wakes_nobody_and_is_heard_first),
+        TEST(the_hub_may_ask_what_was_said_aside),
+        TEST(an_aside_that_is_full_or_closed_is_no_way),
+        TEST(who_says_rubbish_aside_is_thrown_out),
         TEST(a_fork_of_the_sender_keeps_nobody_at_the_door),
         TEST(a_ready_visitor_does_not_starve_another),
         TEST(a_death_is_told_after_all_that_was_sent),
