@@ -44,6 +44,8 @@ class LocalHub(Hub):
         self.packets: list[int] = []  # how many messages were in each
         self.deaf = False  # what is said to it at the door waits there
         self.line: socket.socket | None = None  # to who is in
+        self.asides: list[socket.socket] = []
+        self.said_aside: list[bytes] = []  # headers
         self._visitors: list[socket.socket] = []
         self._fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self._fd, SIZE)
@@ -95,6 +97,8 @@ class LocalHub(Hub):
                 os.close(fd)
             if kind == MESSAGE:
                 self.packets.append(2 if first else 1)
+                if visitor in self.asides:
+                    self.said_aside.append(parts[1])
                 for message in (parts[:first], parts[first:]) if first else (parts,):
                     self._hear([self.peer, *message])
             elif kind == KNOCK:
@@ -120,7 +124,11 @@ class LocalHub(Hub):
         assert parts == [TOKEN]
         self.knocks += 1
         if self.answers == ACCEPTED:
-            visitor.send(packet(ACCEPTED))
+            aside, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+            socket.send_fds(visitor, [packet(ACCEPTED)], [theirs.fileno()])
+            theirs.close()
+            self.asides.append(aside)
+            self._visitors.insert(0, aside)  # it is heard before its visitor
             self._give(visitor)
             self.line = visitor
         elif self.answers == REFUSED:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import pytest
 
@@ -69,6 +71,35 @@ def test_a_start_says_what_was_released_since(hub: LocalHub, receive: Open) -> N
     assert sorted(slot for word in said for slot in word["releases"][1::3]) == list(range(19))
     assert any(word["kind"] == "start" for word in said)
     assert 2 in hub.packets, "an answer and the next start travel together"
+
+
+def test_a_start_that_nobody_waits_for_is_said_aside(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 3)).start()
+    frame = receiver.receive(10)
+    assert hub.released() == []
+    assert [msgpack.unpackb(said)["kind"] for said in hub.said_aside] == ["start"]
+    frame.reply()
+    hub.result()
+    threading.Thread(target=hub.lend, args=(1, 4), kwargs={"guarded": True}).start()
+    with pytest.raises(framewire.Timeout):
+        receiver.receive(0.2)  # it waits for go
+    assert hub.take()["kind"] == "start"
+    assert len(hub.said_aside) == 1, "somebody waits for this one"
+
+
+def test_what_is_read_no_more_is_said_before_bye(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 3)).start()
+    for frame in receiver:
+        hub.end()
+        door = receiver._transports[0]._inside.visit  # type: ignore[attr-defined]
+        assert select.select([door], [], [], 10)[0]
+        frame.reply()
+        del frame
+    until(lambda: hub.byes)
+    assert [word["kind"] for word in hub.all] == ["hello", "credit", "start", "result", "release", "bye"]
+    assert hub.all[-2]["releases"] == [7, 3, 1]
 
 
 def test_a_slot_is_released_when_its_last_view_dies_in_whatever_thread(hub: LocalHub, receive: Open) -> None:
