@@ -20,6 +20,7 @@
 typedef struct fw_link {
     uint32_t incarnation; /* rises with each connection that gets this fd */
     bool open, shaken;
+    bool guessed;    /* shaken, as far as is known: another may have been meant */
     uint64_t opened; /* the how-manieth connection of this socket it is */
     char peer[sizeof(((fw_event *)NULL)->peer)];
 } fw_link;
@@ -137,9 +138,9 @@ static bool said_ready(int fd) {
 }
 
 /* HANDSHAKE_SUCCEEDED does not say whose (its value is 0). Of several connections without one, on tcp it is the oldest
- * that has said enough; else it is taken for the youngest, since an older one is likely silent for good. Where that was
- * wrong, the failure of the one it was given to shows it (disconnect_link()). */
-static fw_link *find_unshaken(const fw_socket *self) {
+ * that has said enough; else it is guessed that it was the youngest, since an older one is likely silent for good. Where
+ * that was wrong, the end of the one it was given to shows it (disconnect_link()). NULL: there is none. */
+static fw_link *shake_one(const fw_socket *self) {
     fw_link *youngest = NULL, *ready = NULL;
     unsigned count = 0;
     for (size_t fd = 0; fd < self->connections->room; fd++) {
@@ -152,7 +153,12 @@ static fw_link *find_unshaken(const fw_socket *self) {
         if (!self->url.ipc && (ready == NULL || link->opened < ready->opened) && said_ready((int)fd))
             ready = link;
     }
-    return count > 1 && ready != NULL ? ready : youngest;
+    fw_link *link = count > 1 && ready != NULL ? ready : youngest;
+    if (link != NULL) {
+        link->shaken = true;
+        link->guessed = count > 1 && ready == NULL;
+    }
+    return link;
 }
 
 static void open_link(fw_socket *self, fw_link *link, int fd) {
@@ -168,13 +174,10 @@ static void disconnect_link(fw_socket *self, fw_link *link, fw_event *event) {
     bool doomed = !all->failed && all->doomed > 0;
     if (doomed)
         all->doomed--;
-    if (link->shaken && (all->failed || doomed)) {
-        fw_link *right = find_unshaken(self);
-        if (right != NULL) {
-            right->shaken = true;
-            link->shaken = false;
-        }
-    }
+    /* Of some failures libzmq says nothing. So a guess that ends counts as a wrong one while there is another to be had: if
+     * that is wrong, too, the other one's end shows it. */
+    if (link->shaken && (all->failed || doomed || link->guessed) && shake_one(self) != NULL)
+        link->shaken = false;
     event->kind = link->shaken ? FW_EVENT_DISCONNECTED : FW_EVENT_WRONG_PEER;
     event->denied = !link->shaken && all->denied;
     if (!link->shaken)
@@ -209,10 +212,9 @@ static bool take_event(fw_socket *self, uint16_t what, int32_t value, fw_event *
         event->kind = FW_EVENT_ACCEPTED;
         break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-        link = find_unshaken(self);
+        link = shake_one(self);
         if (link == NULL)
             return false;
-        link->shaken = true;
         self->peers++;
         event->kind = FW_EVENT_HANDSHAKE;
         break;

@@ -282,6 +282,7 @@ static void a_handshake_is_told_from_others_that_come_to_nothing(void **state) {
     shake_hands_beside_another(*state, "push+tcp://127.0.0.1:0", huge, sizeof huge - 1);
     shake_hands_beside_another(*state, "push+tcp://127.0.0.1:0", "", 0);
     shake_hands_beside_another(*state, made.url, "", 0);
+    shake_hands_beside_another(*state, made.url, huge, sizeof huge - 1);
     end_folder(&made);
 }
 
