@@ -52,7 +52,7 @@ is their range. On another machine the numbers differ, and the ratios hardly do.
   lease takes of each side's CPU, a frame.
 - **CPU a frame, many workers to 1**: the sender's, at 1000 frames a second of 64x64, each to the worker that is idle
   longest.
-- **1 of 4 workers killed**: what is missing of a second's frames in the second after it, at 400 frames a second.
+- **1 of 4 workers killed**: what the second after it lacks of the frames of the one before, at 400 frames a second.
 - **copied in**: a whole picture is copied into each frame and read by a worker in shared memory, beside one core that
   copies it into two slots of such memory in turn.
 - **in place**: frames are filled in shared memory by who made them, so that only a number is written; the worker reads
