@@ -1,5 +1,6 @@
 /* The door of a hub on this host: once in, words go that way, and frames are read in the hub's memory. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -107,6 +108,16 @@ void fw_feed_read_door(fw_feed *self, fw_time now) {
     fw_feed_thrown_out(self);
     if (knocking)
         fw_lease_ready(self);
+}
+
+bool fw_feed_say_aside(fw_feed *self, const char *stream, const fw_header *header) {
+    fw_receiver *receiver = self->receiver;
+    size_t size;
+    if (!self->inside || !self->welcomed ||
+        fw_header_pack(header, receiver->header, sizeof receiver->header, &size) != FW_OK)
+        return false;
+    const fw_part parts[] = { { stream, strlen(stream) }, { receiver->header, size } };
+    return fw_visit_say_aside(self->visit, parts, 2);
 }
 
 /* ---- Slots that are read no more ---- */

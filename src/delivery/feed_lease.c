@@ -98,23 +98,12 @@ void fw_lease_drop_words(fw_feed *self, bool results) {
     self->words_end = at;
 }
 
-/* What the hub need not hear at once, and is not to be woken for. false: say it as all else. */
-static bool say_aside(fw_feed *self, const char *stream, const fw_header *header) {
-    fw_receiver *receiver = self->receiver;
-    size_t size;
-    if (!self->inside || !self->welcomed ||
-        fw_header_pack(header, receiver->header, sizeof receiver->header, &size) != FW_OK)
-        return false;
-    const fw_part parts[] = { { stream, strlen(stream) }, { receiver->header, size } };
-    return fw_visit_say_aside(self->visit, parts, 2);
-}
-
 void fw_lease_say_of(fw_feed *self, const fw_got *got, fw_kind kind) {
     fw_header header = { .kind = kind, .epoch = got->frame.header.epoch, .seq = got->frame.header.seq };
     uint8_t slots[FW_SLOTS_ROOM];
     if (kind == FW_KIND_START) {
         fw_feed_carry_slots(self, &header, slots);
-        if (header.slot_count == 0 && !got->guarded && say_aside(self, got->frame.stream, &header))
+        if (header.slot_count == 0 && !got->guarded && fw_feed_say_aside(self, got->frame.stream, &header))
             return;
     }
     (void)fw_lease_say(self, got->frame.stream, &header, NULL, 0);

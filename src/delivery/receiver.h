@@ -225,6 +225,8 @@ void fw_lease_hears(fw_feed *self, zmq_msg_t *messages, const fw_part *parts, si
 void fw_feed_knock(fw_feed *self, const char *name, const uint8_t *token, fw_time now);
 void fw_feed_read_door(fw_feed *self, fw_time now);
 void fw_feed_leave_door(fw_feed *self);
+/* Say what the hub need not hear at once, and is not to be woken for. false: say it as all else. */
+bool fw_feed_say_aside(fw_feed *self, const char *stream, const fw_header *header);
 /* It has ended by the hub's side. */
 void fw_feed_thrown_out(fw_feed *self);
 
