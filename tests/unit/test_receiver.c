@@ -386,11 +386,13 @@ static void observe(fw_sender *sender, size_t url, fw_receiver *worker) {
     fw_receiver *observer = open_receiver(FW_RECEIVER_OPTIONS(.url = fw_sender_url(sender, url), .role = FW_OBSERVER));
     fw_frame *frame = NULL;
     unsigned hits = 0;
+    useconds_t pause = 1000;
     for (fw_time until = fw_now() + PATIENCE; hits < 3 && fw_now() < until;) {
         for (int i = 0; i < 5; i++)
             (void)send_one(sender, worker);
-        usleep(1000); /* the observer is away */
         uint64_t newest = send_one(sender, worker);
+        usleep(pause); /* the observer is away, until the newest has had time to come */
+        pause += 500;
         if (fw_receiver_receive(observer, 50 * FW_MS, &frame) != FW_OK)
             continue;
         assert_whole(frame);
