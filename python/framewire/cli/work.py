@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import Error
@@ -25,6 +25,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         complain(f"{message}; framewire work --help shows how")
         sys.exit(USAGE)
+
+    def print_help(self, file: Any = None) -> None:
+        super().print_help(file)
+        (file or sys.stdout).flush()  # main() says where it cannot be written; at the exit nobody would
 
 
 def complain(text: str) -> None:
