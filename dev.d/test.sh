@@ -175,7 +175,7 @@ lint() {
     check "ruff check" "$venv/bin/ruff" check . || status=1
     check "ruff format" "$venv/bin/ruff" format --check . || status=1
     check "mypy" "$venv/bin/mypy" --strict python/framewire || status=1
-    check "shellcheck" shellcheck -x -a dev .ci/run || status=1
+    check "shellcheck" shellcheck -x -a dev .ci/run tests/unit/tap.sh || status=1
     return $status
 }
 
