@@ -43,7 +43,8 @@ class LeasedWorker(Session):
     def __init__(self, url: Url, options: Options) -> None:
         self._credit = min(options.credit, CREDIT_MAX)
         self._waiting: dict[Key, Frame] = {}  # came, and were not handed over; oldest first
-        self._started: dict[Key, Frame] = {}  # handed over; until their answer has left
+        # Handed over; until their answer has left. Not the frames: what the user drops is released with the answer.
+        self._started: set[Key] = set()
         self._guarded: dict[Key, Frame] = {}  # of the started: wait for `go` before they are handed over
         self._news: deque[Frame | BadMessage] = deque()  # guarded frames that may go, and bad messages
         self._progressed: dict[Key, float] = {}  # when it was said
@@ -93,7 +94,8 @@ class LeasedWorker(Session):
                 if not self._waiting:
                     return None
                 key = next(iter(self._waiting))
-                frame = self._started[key] = self._waiting.pop(key)
+                frame = self._waiting.pop(key)
+                self._started.add(key)
                 guarded = frame.header.guarded
                 if guarded:
                     self._guarded[key] = frame
@@ -122,7 +124,7 @@ class LeasedWorker(Session):
         """One like this, in at another door, that has no frames."""
         twin = copy.copy(self)
         twin._inside, twin._outbox = inside, Outbox(self._link, inside)
-        twin._waiting, twin._started, twin._guarded, twin._news = {}, {}, {}, deque()
+        twin._waiting, twin._started, twin._guarded, twin._news = {}, set(), {}, deque()
         return twin
 
     def _walk(self) -> None:
@@ -182,7 +184,7 @@ class LeasedWorker(Session):
             with self._state:
                 given = self._waiting.pop(key, None)
                 if given is None and (given := self._guarded.pop(key, None)) is not None:
-                    del self._started[key]
+                    self._started.discard(key)
             if given is not None:
                 given.open = False
                 self.post("return", stream, key)
@@ -209,8 +211,8 @@ class LeasedWorker(Session):
     def on_new_run(self) -> int:
         with self._state:
             given_up = len(self._waiting) + len(self._started)
-            for frames in (self._waiting, self._started, self._guarded):
-                frames.clear()
+            for keys in (self._waiting, self._started, self._guarded):
+                keys.clear()
             self._news = deque(event for event in self._news if isinstance(event, BadMessage))
             self._outbox.clear()
         return given_up
@@ -218,11 +220,11 @@ class LeasedWorker(Session):
     def on_all_ended(self) -> None:
         with self._state:
             self._waiting.clear()
-            for key in list(self._guarded):
-                del self._started[key], self._guarded[key]
+            self._started.difference_update(self._guarded)
+            self._guarded.clear()
 
     def on_sent(self, key: Key) -> None:
-        self._started.pop(key, None)
+        self._started.discard(key)
         self._progressed.pop(key, None)
 
     def on_idle(self, now: float) -> float:
@@ -280,8 +282,9 @@ class LeasedWorker(Session):
             if not frame.open:
                 return
             frame.open = False
-            given = self._started.pop(key, None)
-        if given is not None and not self.closed:
+            given = key in self._started
+            self._started.discard(key)
+        if given and not self.closed:
             self.post("return", frame.stream, key)
 
     def progress(self, frame: Frame) -> None:

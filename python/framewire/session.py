@@ -63,11 +63,13 @@ class Session(Role):
         self.ended = False  # every stream that is taken has
         self._left = self._bye = False  # bye was said; and answered
         self._ready = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # for who does not drive: look again
+        self._asks = True  # the socket may have something though its descriptor does not tell: it was used since
         self._link = Link(
             options.context, zmq.DEALER, url, keys=options.keys, setup=_set_up, follow=options.follow, quiet=quiet
         )
         self._outbox = Outbox(self._link, self._inside)
         self.sockets: list[Any] = [self._link.socket, self._link.monitor, self._inside.fileno()]
+        self._descriptors = [self._link.socket.FD, self._link.monitor.FD]
         self._keeper.add(self)
 
     @property
@@ -80,7 +82,11 @@ class Session(Role):
 
     @property
     def pollables(self) -> list[Any]:
-        return [self._ready] if self._keeper.always else [*self.sockets, self._keeper.wake]
+        if self._keeper.always:
+            return [self._ready]
+        # Where all comes by the door, two sockets need not be asked before each sleep: their descriptors tell.
+        sockets = self._descriptors if self._inside.here else self.sockets[:2]
+        return [*sockets, self._inside.fileno(), self._keeper.wake]
 
     def absent(self, now: float) -> float:
         return 0.0 if self._inside.here else self._link.absent(now)
@@ -164,6 +170,7 @@ class Session(Role):
             streams=tuple(sorted(options.streams or ())),
         )
         self._inside.leave()
+        self._keeper.nudge()  # `pollables` are others
         self.up = False
         self._outbox.keep_answers()  # all else is said by hello
         self._unanswered += 1
@@ -190,11 +197,13 @@ class Session(Role):
                 self._hear(parts, inside=True)
                 return True
             wait = False
-        # Where all comes by the door, to ask is a third of the price of a receive that raises.
-        if not inside.here or is_readable(self._link.socket):
+        # Where all comes by the door, to ask is a third of the price of a receive that raises; mostly `tend` is enough.
+        if not inside.here or (self._asks and is_readable(self._link.socket)):
             with contextlib.suppress(zmq.Again):
                 self._hear(receive(self._link.socket, 0 if wait else _NOW, _PARTS_MAX), inside=False)
+                self._asks = True
                 return True
+        self._asks = False
         if inside.used:
             self._say_released()
         return False
@@ -276,6 +285,7 @@ class Session(Role):
             self._door_said = True
             self._link.say(f"{self.address}: frames come over the socket, not in shared memory: {why}")
         self.up = True
+        self._keeper.nudge()  # `pollables` are others
         self.on_welcome()
         self.flush()
 
@@ -305,10 +315,12 @@ class Session(Role):
     def tend(self, now: float) -> float:
         """The driver: as Transport.watch."""
         link = self._link
+        self._asks = True
         remade = link.remade
         then = link.watch(now)
         if link.remade != remade:
             self.sockets[:2] = link.socket, link.monitor
+            self._descriptors = [link.socket.FD, link.monitor.FD]
         if not link.peers:
             self.up = self._inside.here
             self._unanswered = 0

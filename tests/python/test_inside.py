@@ -88,6 +88,41 @@ def test_a_start_that_nobody_waits_for_is_said_aside(hub: LocalHub, receive: Ope
     assert len(hub.said_aside) == 1, "somebody waits for this one"
 
 
+def test_an_answer_brings_its_slot_along(hub: LocalHub, receive: Open) -> None:
+    """The hub is woken once for each frame of a loop that drops what it has looked at."""
+
+    def lend_in_turn() -> None:
+        for seq in range(5):
+            hub.lend(seq, seq)
+            until(lambda seq=seq: sum(word["kind"] == "release" for word in hub.all) > seq)
+        hub.end()
+
+    sender = threading.Thread(target=lend_in_turn)
+    sender.start()
+    for frame in receive():
+        assert frame.array[0, 0, 0] == picture(frame.seq)[0, 0, 0]
+        del frame
+    sender.join()
+    until(lambda: hub.byes)
+    assert [word["kind"] for word in hub.all] == ["hello", "credit", *["start", "result", "release"] * 5, "bye"]
+    assert hub.packets == [1, *[1, 2] * 5, 1]  # credit; start aside, and both; bye
+
+
+def test_what_comes_over_zeromq_is_seen_by_who_is_inside(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=hub.lend, args=(0, 0)).start()
+    receiver.receive(10).reply()
+    assert hub.take("start")
+    hub.result()
+    with pytest.raises(framewire.Timeout):
+        receiver.receive(0.05)  # all is quiet, and was asked
+    hub.line = None  # what the hub says goes over the socket
+    threading.Timer(0.1, hub.say, ("who",)).start()
+    with pytest.raises(framewire.Timeout):
+        receiver.receive(2)
+    until(lambda: [word["kind"] for word in hub.all].count("hello") == 2)
+
+
 def test_what_is_read_no_more_is_said_before_bye(hub: LocalHub, receive: Open) -> None:
     receiver = receive()
     threading.Thread(target=hub.lend, args=(0, 3)).start()
