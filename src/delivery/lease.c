@@ -141,6 +141,8 @@ static unsigned lease_takers(const fw_output *output) {
 bool fw_lease_read_all(fw_lease *self, fw_time now) {
     fw_received in;
     int left = READ_AT_ONCE;
+    if (!fw_router_has_news(&self->router))
+        return true;
     for (int pass = 0; pass < 2; pass++) {
         for (; left > 0 && fw_router_receive(&self->router, &in); left--) {
             fw_lease_hear(self, &in, now);
@@ -149,6 +151,8 @@ bool fw_lease_read_all(fw_lease *self, fw_time now) {
         if (pass == 0)
             fw_router_watch(&self->router);
     }
+    if (left > 0)
+        fw_router_rest(&self->router);
     return left > 0;
 }
 

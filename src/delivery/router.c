@@ -91,12 +91,22 @@ static bool receive_from(fw_router *self, uint32_t socket, fw_received *in) {
     return false;
 }
 
+bool fw_router_has_news(const fw_router *self) {
+    struct pollfd fds[2 * FW_ROUTER_SOCKETS];
+    return !self->quiet || poll(fds, fw_router_poll(self, fds), 0) != 0;
+}
+
+void fw_router_rest(fw_router *self) {
+    self->quiet = true;
+}
+
 void fw_router_watch(fw_router *self) {
     for (uint32_t i = 0; i < self->count; i++)
         read_monitor(self, i);
 }
 
 bool fw_router_receive(fw_router *self, fw_received *in) {
+    self->quiet = false;
     for (uint32_t i = 0; i < self->count; i++) {
         uint32_t socket = (self->turn + i) % self->count;
         if (!receive_from(self, socket, in))
@@ -129,6 +139,7 @@ fw_posted fw_router_send(fw_router *self, fw_address to, const char *stream, con
                          zmq_msg_t *payloads, size_t payload_count) {
     void *zmq = self->sockets[to.socket]->zmq;
     uint8_t id[ID_SIZE] = { 0 };
+    self->quiet = false;
     memcpy(id + 1, &to.id, sizeof to.id);
     fw_posted posted = FW_POSTED;
     if (zmq_send(zmq, id, sizeof id, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
@@ -147,16 +158,19 @@ fw_posted fw_router_send(fw_router *self, fw_address to, const char *stream, con
 }
 
 bool fw_router_wants_reading(fw_router *self) {
+    if (self->quiet)
+        return false;
     for (uint32_t i = 0; i < self->count; i++) {
         int events = 0;
         size_t size = sizeof events;
         if (zmq_getsockopt(self->sockets[i]->zmq, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0)
             return true;
     }
+    self->quiet = true;
     return false;
 }
 
-nfds_t fw_router_poll(fw_router *self, struct pollfd *fds) {
+nfds_t fw_router_poll(const fw_router *self, struct pollfd *fds) {
     nfds_t count = 0;
     for (uint32_t i = 0; i < self->count; i++) {
         fw_poll_add(fds, &count, self->sockets[i]->zmq);

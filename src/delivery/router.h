@@ -35,6 +35,7 @@ typedef struct fw_router {
     fw_socket *sockets[FW_ROUTER_SOCKETS];
     uint32_t count;
     uint32_t turn;     /* the socket that is read next */
+    bool quiet;        /* all was read, and no socket used since: the fds tell of what comes */
     fw_wire_end *gone; /* connections that ended: told only when all they said was read */
     size_t gone_count, gone_room;
     uint64_t foreign; /* messages of peers that chose a routing id, which no receiver of ours does */
@@ -53,12 +54,18 @@ typedef struct fw_received {
 /* One ROUTER more, at this URL. */
 fw_status fw_router_open(fw_router *self, void *context, const fw_url *url, const fw_security *security);
 
+/* Whether there may be something to receive or to watch: a question that costs less than to try. */
+bool fw_router_has_news(const fw_router *self);
+
 /* The next message, without waiting. false: there is none. */
 bool fw_router_receive(fw_router *self, fw_received *in);
 void fw_router_release(fw_received *in);
 
 /* Look which connections ended. Then read again until there is nothing: what they said before is there by now. */
 void fw_router_watch(fw_router *self);
+
+/* All was read, and watched: fw_router_has_news() may say so until there is more. */
+void fw_router_rest(fw_router *self);
 
 /* After that: one that ended, all of whose messages were read. false: none. */
 bool fw_router_gone(fw_router *self, fw_wire_end *end);
@@ -76,7 +83,7 @@ fw_posted fw_router_send(fw_router *self, fw_address to, const char *stream, con
 /* Is there something that the fds will not tell again? See fw_output_class.wants_tending. */
 bool fw_router_wants_reading(fw_router *self);
 
-nfds_t fw_router_poll(fw_router *self, struct pollfd *fds);
+nfds_t fw_router_poll(const fw_router *self, struct pollfd *fds);
 
 void fw_router_close(fw_router *self, int linger_ms);
 
