@@ -46,7 +46,8 @@ bool fw_lease_settle(fw_lease *self, const fw_frame *frame, const fw_header *ans
                      zmq_msg_t *payloads) {
     fw_sender *sender = self->output.sender;
     fw_header header = fw_lease_frame_header(frame);
-    char *about = fw_line_about(&header);
+    bool wanted = fw_results_wants_lines(sender->results);
+    char *about = wanted ? fw_line_about(&header) : NULL;
     const fw_line line = {
         .stream = sender->options.stream,
         .epoch = sender->epoch,
@@ -54,8 +55,8 @@ bool fw_lease_settle(fw_lease *self, const fw_frame *frame, const fw_header *ans
         .item = frame->item,
         .about = about,
     };
-    fw_status status = about != NULL ? fw_results_add(sender->results, &line, answer, parts)
-                                     : fw_fail(FW_NO_MEMORY, "no memory for a result line");
+    fw_status status = wanted && about == NULL ? fw_fail(FW_NO_MEMORY, "no memory for a result line")
+                                               : fw_results_add(sender->results, &line, answer, parts);
     free(about);
     if (status != FW_OK)
         fw_sender_break(sender, status);

@@ -120,6 +120,10 @@ bool fw_results_knows(const fw_results *self, const char *item, fw_known_file *f
     return fw_known_has(&self->known, item, file_p);
 }
 
+bool fw_results_wants_lines(const fw_results *self) {
+    return self->fd >= 0 || self->options.on_result != NULL;
+}
+
 char *fw_line_about(const fw_header *header) {
     fw_text text = { 0 };
     const fw_format *format = &header->format;
@@ -221,6 +225,8 @@ static void tell(fw_results *self, const fw_line *line, const fw_header *answer,
 fw_status fw_results_add(fw_results *self, const fw_line *line, const fw_header *answer, const fw_part *parts) {
     fw_text *text = &self->text;
     text->size = 0;
+    if (!fw_results_wants_lines(self))
+        return add_arrays(self, line, answer, parts);
     fw_text_format(text, "{\"stream\":");
     fw_text_json(text, line->stream, strlen(line->stream));
     fw_text_format(text, ",\"epoch\":\"%016" PRIx64 "\",\"seq\":%" PRIu64, line->epoch, line->seq);

@@ -34,12 +34,16 @@ fw_status fw_results_open(const fw_results_options *options, fw_results **self_p
 /* Has this item its result from an earlier run? Any thread: nothing is added after open. */
 bool fw_results_knows(const fw_results *self, const char *item, fw_known_file *file_p);
 
+/* false: no line is written or told, and none need be made. */
+bool fw_results_wants_lines(const fw_results *self);
+
 /* What a result's line says beside the worker's answer. */
 typedef struct fw_line {
     const char *stream;
     uint64_t epoch, seq;
     const char *item;  /* NULL: none */
-    const char *about; /* the frame's own fields as JSON, from fw_line_about(): "time":...,"meta":{...} */
+    const char *about; /* the frame's own fields as JSON, from fw_line_about(): "time":...,"meta":{...}; NULL where no line
+                          is wanted */
 } fw_line;
 
 /* The fields of a line that are known when the frame is sent. malloc'ed; NULL: no memory. */
