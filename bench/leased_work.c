@@ -24,6 +24,7 @@
 static void *zmq;
 static fw_visit *visit; /* NULL: over ZeroMQ */
 static const char *look;
+static const uint8_t nil = 0xc0;
 static useconds_t pause_us;
 static uint64_t frames, sum;
 
@@ -32,12 +33,26 @@ static void die(const char *what) {
     exit(1);
 }
 
+static size_t pack(const fw_header *header, uint8_t packed[FW_HEADER_MAX]) {
+    size_t size;
+    if (fw_header_pack(header, packed, FW_HEADER_MAX, &size) != FW_OK)
+        die("a message could not be made");
+    return size;
+}
+
+/* By the door. first: of two messages, the parts of the first. */
+static void send_parts(const fw_part *parts, size_t count, size_t first) {
+    fw_status status;
+    while ((status = first > 0 ? fw_visit_send_two(visit, parts, count, first) : fw_visit_send(visit, parts, count)) ==
+           FW_FULL)
+        poll(&(struct pollfd){ .fd = fw_visit_fd(visit), .events = POLLOUT }, 1, -1);
+    if (status != FW_OK && status != FW_CLOSED)
+        die("the door is lost");
+}
+
 static void say(const char *stream, const fw_header *header, bool value) {
     static uint8_t packed[FW_HEADER_MAX];
-    static const uint8_t nil = 0xc0;
-    size_t size;
-    if (fw_header_pack(header, packed, sizeof packed, &size) != FW_OK)
-        die("a message could not be made");
+    size_t size = pack(header, packed);
     if (visit == NULL) {
         zmq_send(zmq, stream, strlen(stream), ZMQ_SNDMORE);
         zmq_send(zmq, packed, size, value ? ZMQ_SNDMORE : 0);
@@ -46,11 +61,8 @@ static void say(const char *stream, const fw_header *header, bool value) {
         return;
     }
     const fw_part parts[] = { { stream, strlen(stream) }, { packed, size }, { &nil, 1 } };
-    fw_status status;
-    while ((status = fw_visit_send(visit, parts, value ? 3 : 2)) == FW_FULL)
-        poll(&(struct pollfd){ .fd = fw_visit_fd(visit), .events = POLLOUT }, 1, -1);
-    if (status != FW_OK && status != FW_CLOSED)
-        die("the door is lost");
+    if (header->kind != FW_KIND_START || !fw_visit_say_aside(visit, parts, 2))
+        send_parts(parts, value ? 3 : 2, 0);
 }
 
 static void read_frame(const uint8_t *data, size_t size) {
@@ -80,28 +92,38 @@ typedef struct region {
 } region;
 
 static region memory;
-static uint8_t release[64]; /* the last frame's, packed: told with the next start, if there is one at once */
-static size_t release_size;
+
+/* The result, and the slot that is read no more. */
+static void say_both(const char *stream, const fw_header *result, const fw_place *place) {
+    static uint8_t packed[FW_HEADER_MAX], released[FW_HEADER_MAX];
+    uint8_t slots[64];
+    size_t size;
+    const fw_filling filling = { .region = place->region, .gen = place->gen, .slot = place->slot };
+    if (fw_filling_pack(&filling, slots, sizeof slots, &size) != FW_OK)
+        die("a message could not be made");
+    const fw_header release = { .kind = FW_KIND_RELEASE, .slots = { (const char *)slots, size }, .slot_count = 1 };
+    const fw_part parts[] = { { stream, strlen(stream) },
+                              { packed, pack(result, packed) },
+                              { &nil, 1 },
+                              { "", 0 },
+                              { released, pack(&release, released) } };
+    send_parts(parts, 5, 3);
+}
 
 static void work(const char *stream, const fw_header *header, const fw_part *payload) {
-    fw_header start = { .kind = FW_KIND_START, .epoch = header->epoch, .seq = header->seq };
-    start.slots = (fw_span){ (const char *)release, release_size };
-    start.slot_count = release_size > 0;
-    say(stream, &start, false);
-    release_size = 0;
-    if (header->place.said) {
-        const fw_place *place = &header->place;
-        if (place->region != memory.number || place->offset > memory.size ||
-            place->length > memory.size - place->offset)
-            die("a frame outside the memory");
-        read_frame(memory.bytes + place->offset, place->length);
-        const fw_filling filling = { .region = place->region, .gen = place->gen, .slot = place->slot };
-        fw_filling_pack(&filling, release, sizeof release, &release_size);
-    } else {
-        read_frame(payload->data, payload->size);
-    }
+    const fw_header start = { .kind = FW_KIND_START, .epoch = header->epoch, .seq = header->seq };
     const fw_header result = { .kind = FW_KIND_RESULT, .epoch = header->epoch, .seq = header->seq, .verdict = FW_DONE };
-    say(stream, &result, true);
+    say(stream, &start, false);
+    if (!header->place.said) {
+        read_frame(payload->data, payload->size);
+        say(stream, &result, true);
+        return;
+    }
+    const fw_place *place = &header->place;
+    if (place->region != memory.number || place->offset > memory.size || place->length > memory.size - place->offset)
+        die("a frame outside the memory");
+    read_frame(memory.bytes + place->offset, place->length);
+    say_both(stream, &result, place);
 }
 
 /* true: it was the end. */
@@ -149,22 +171,11 @@ static void look_only(const fw_part *parts, size_t count, fw_header *header) {
         read_frame(parts[2].data, parts[2].size);
 }
 
-static void say_release(void) {
-    const fw_header header = { .kind = FW_KIND_RELEASE,
-                               .slots = { (const char *)release, release_size },
-                               .slot_count = 1 };
-    say("", &header, false);
-    release_size = 0;
-}
-
 static fw_packet next_packet(void) {
     fw_packet packet;
     fw_status status;
-    while ((status = fw_visit_receive(visit, &packet)) == FW_TIMEOUT) {
-        if (release_size > 0)
-            say_release();
+    while ((status = fw_visit_receive(visit, &packet)) == FW_TIMEOUT)
         poll(&(struct pollfd){ .fd = fw_visit_fd(visit), .events = POLLIN }, 1, -1);
-    }
     if (status != FW_OK)
         die("the door is lost");
     return packet;

@@ -9,6 +9,8 @@
 
 /* Who is thrown out so often does without. */
 #define TRIES 3
+/* More than `release` takes without its slots. */
+#define RELEASE_HEAD 64
 
 static void say_why(fw_feed *self, const char *why) {
     if (!self->door_said)
@@ -146,4 +148,29 @@ void fw_feed_release(fw_feed *self, const fw_filling *filling) {
     if (self->slot_count == FW_FRAMES_MAX)
         fw_feed_release_slots(self);
     self->slots[self->slot_count++] = *filling;
+}
+
+bool fw_feed_answer_inside(fw_feed *self, fw_got *got, const fw_header *header, const fw_part *payloads, size_t count) {
+    if (!self->inside || !self->welcomed || self->words != NULL || got->lent == NULL || got->run != self->run)
+        return false;
+    fw_feed_release(self, &got->filling);
+    got->released = true;
+    uint8_t *packed = self->receiver->header, slots[FW_SLOTS_ROOM], release[RELEASE_HEAD + FW_SLOTS_ROOM];
+    size_t size, release_size, waiting = self->slot_count;
+    fw_header word = { .kind = FW_KIND_RELEASE };
+    fw_feed_carry_slots(self, &word, slots);
+    bool said = false;
+    if (FW_PARTS_BEFORE_PAYLOAD + count + 2 <= FW_PARTS_MAX &&
+        fw_header_pack(header, packed, sizeof self->receiver->header, &size) == FW_OK &&
+        fw_header_pack(&word, release, sizeof release, &release_size) == FW_OK) {
+        fw_part parts[FW_PARTS_MAX] = { { got->frame.stream, strlen(got->frame.stream) }, { packed, size } };
+        memcpy(parts + FW_PARTS_BEFORE_PAYLOAD, payloads, count * sizeof *parts);
+        count += FW_PARTS_BEFORE_PAYLOAD;
+        parts[count] = (fw_part){ "", 0 };
+        parts[count + 1] = (fw_part){ release, release_size };
+        said = fw_visit_send_two(self->visit, parts, count + 2, count) == FW_OK;
+    }
+    if (!said)
+        self->slot_count = waiting;
+    return said;
 }

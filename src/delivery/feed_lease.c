@@ -344,7 +344,9 @@ static fw_status lease_answer(fw_feed *self, fw_got *got, const fw_header *heade
                               size_t count) {
     if (!got->leased)
         return fw_fail(FW_CLOSED, "the run of the sender that this frame is from is over");
-    fw_status status = fw_lease_say(self, got->frame.stream, header, payloads, count);
+    fw_status status = fw_feed_answer_inside(self, got, header, payloads, count)
+                           ? FW_OK
+                           : fw_lease_say(self, got->frame.stream, header, payloads, count);
     if (status == FW_OK)
         fw_lease_forget(self, got);
     return status;
@@ -355,7 +357,7 @@ static void lease_let_go(fw_feed *self, fw_got *got) {
         fw_lease_say_of(self, got, FW_KIND_RETURN);
     if (got->listed)
         fw_lease_forget(self, got);
-    if (got->lent != NULL && got->run == self->run)
+    if (got->lent != NULL && got->run == self->run && !got->released)
         fw_feed_release(self, &got->filling);
     if (self->receiver->options.role == FW_OBSERVER)
         fw_feed_release_slots(self);

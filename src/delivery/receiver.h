@@ -70,8 +70,9 @@ typedef struct fw_got {
     fw_lent *lent; /* it lies there: filling is to be released */
     uint64_t run;  /* of its hub */
     fw_filling filling;
-    bool listed; /* among those of its hub */
-    bool leased; /* which waits for an answer */
+    bool released; /* the hub has been told, or soon is */
+    bool listed;   /* among those of its hub */
+    bool leased;   /* which waits for an answer */
     bool guarded, started, go;
     bool out; /* the caller has it */
 } fw_got;
@@ -227,6 +228,9 @@ void fw_feed_read_door(fw_feed *self, fw_time now);
 void fw_feed_leave_door(fw_feed *self);
 /* Say what the hub need not hear at once, and is not to be woken for. false: say it as all else. */
 bool fw_feed_say_aside(fw_feed *self, const char *stream, const fw_header *header);
+/* Say a frame's answer, and in the same packet what is read no more, its own slot with it: the hub is woken once. false: the
+ * answer is not said, for there is no way in, or something waits to be said before it. */
+bool fw_feed_answer_inside(fw_feed *self, fw_got *got, const fw_header *header, const fw_part *payloads, size_t count);
 /* It has ended by the hub's side. */
 void fw_feed_thrown_out(fw_feed *self);
 

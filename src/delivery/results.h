@@ -41,8 +41,9 @@ bool fw_results_wants_lines(const fw_results *self);
 typedef struct fw_line {
     const char *stream;
     uint64_t epoch, seq;
-    const char *item;  /* NULL: none */
-    const char *about; /* the frame's own fields as JSON, from fw_line_about(): "time":...,"meta":{...}; NULL where no line
+    const char *item; /* NULL: none */
+    const char
+        *about; /* the frame's own fields as JSON, from fw_line_about(): "time":...,"meta":{...}; NULL where no line
                           is wanted */
 } fw_line;
 

@@ -89,8 +89,9 @@ static fw_status send_packet(int socket, struct iovec *vectors, size_t count, in
     return fw_fail_errno(errno, "a packet cannot be sent through the door");
 }
 
-fw_status fw_packet_send(int socket, fw_packet_kind kind, const fw_part *parts, size_t count, int fd) {
-    uint8_t head[HEAD_SIZE(FW_PARTS_MAX)] = { FW_PACKET_VERSION, (uint8_t)kind, (uint8_t)count };
+/* first: of two messages, the parts of the first; 0: it is one. */
+static fw_status send_parts(int socket, fw_packet_kind kind, const fw_part *parts, size_t count, size_t first, int fd) {
+    uint8_t head[HEAD_SIZE(FW_PARTS_MAX)] = { FW_PACKET_VERSION, (uint8_t)kind, (uint8_t)count, (uint8_t)first };
     struct iovec vectors[1 + FW_PARTS_MAX];
     if (count > FW_PARTS_MAX)
         return fw_fail(FW_TOO_LARGE, "a message has at most %d parts, not %zu", FW_PARTS_MAX, count);
@@ -120,6 +121,19 @@ fw_status fw_packet_send(int socket, fw_packet_kind kind, const fw_part *parts, 
     status = send_packet(socket, vectors, used, file_fd);
     close(file_fd);
     return status;
+}
+
+fw_status fw_packet_send(int socket, fw_packet_kind kind, const fw_part *parts, size_t count, int fd) {
+    return send_parts(socket, kind, parts, count, 0, fd);
+}
+
+fw_status fw_packet_send_two(int socket, const fw_part *parts, size_t count, size_t first) {
+    size_t size = HEAD_SIZE(count);
+    for (size_t i = 0; i < count && size <= FW_PACKET_MAX; i++)
+        size = parts[i].size <= FW_PACKET_MAX ? size + parts[i].size : parts[i].size;
+    if (count > FW_PARTS_MAX || size > FW_PACKET_MAX)
+        return FW_TOO_LARGE;
+    return send_parts(socket, FW_PACKET_MESSAGE, parts, count, first, -1);
 }
 
 /* One packet into bytes, *size_p of them, and the fd that came with it (or -1). */

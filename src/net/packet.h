@@ -45,6 +45,10 @@ void fw_packet_buffer_free(fw_packet_buffer *self);
  * before can still be received), FW_TOO_LARGE (too many parts, or more than FW_RESULT_MAX), FW_NO_MEMORY, FW_IO. */
 fw_status fw_packet_send(int socket, fw_packet_kind kind, const fw_part *parts, size_t count, int fd);
 
+/* Send two messages in one packet, of `first` parts and the rest. Errors: as above, and FW_TOO_LARGE also where they do not fit
+ * into one packet (no cause is kept): send one after the other. */
+fw_status fw_packet_send_two(int socket, const fw_part *parts, size_t count, size_t first);
+
 /* Receive one packet; its parts are valid until buffer's next use. Every fd that comes unasked for is closed.
  * Errors: FW_TIMEOUT (nothing is there; no cause is kept), FW_CLOSED (hung up, and all was received), FW_BAD_MESSAGE,
  * FW_NO_MEMORY, FW_IO. After the last three the other side cannot be trusted, or followed, any more. */

@@ -84,6 +84,10 @@ fw_status fw_visit_send(fw_visit *self, const fw_part *parts, size_t count) {
     return fw_packet_send(self->socket, FW_PACKET_MESSAGE, parts, count, -1);
 }
 
+fw_status fw_visit_send_two(fw_visit *self, const fw_part *parts, size_t count, size_t first) {
+    return fw_packet_send_two(self->socket, parts, count, first);
+}
+
 bool fw_visit_say_aside(fw_visit *self, const fw_part *parts, size_t count) {
     return self->aside >= 0 && fw_packet_send(self->aside, FW_PACKET_MESSAGE, parts, count, -1) == FW_OK;
 }

@@ -23,6 +23,9 @@ int fw_visit_fd(const fw_visit *self);
 /* Errors: those of fw_packet_send(). */
 fw_status fw_visit_send(fw_visit *self, const fw_part *parts, size_t count);
 
+/* Two messages in one packet. Errors: those of fw_packet_send_two(). */
+fw_status fw_visit_send_two(fw_visit *self, const fw_part *parts, size_t count, size_t first);
+
 /* Say it aside: it wakes nobody, and is heard before what fw_visit_send() sends next. false: there is no aside, or no room;
  * send it. */
 bool fw_visit_say_aside(fw_visit *self, const fw_part *parts, size_t count);

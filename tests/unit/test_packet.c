@@ -95,6 +95,26 @@ static void two_messages_are_told_apart(void **state) {
     assert_int_equal(self->packet.count, 3);
     assert_int_equal(self->packet.first, 2);
     assert_memory_equal(self->packet.parts[2].data, "bc", 2);
+
+    uint8_t came[64];
+    assert_ok(fw_packet_send_two(self->theirs, (fw_part[]){ text("a"), { NULL, 0 }, text("bc") }, 3, 2));
+    assert_int_equal(recv(self->ours, came, sizeof came, MSG_DONTWAIT), (ssize_t)sizeof two - 1);
+    assert_memory_equal(came, two, sizeof two - 1);
+}
+
+static void two_messages_that_do_not_fit_are_not_sent(void **state) {
+    ends *self = *state;
+    static uint8_t bytes[FW_PACKET_MAX];
+    fw_part parts[FW_PARTS_MAX + 1] = { { bytes, FW_PACKET_MAX - 4 - 8 - 3 }, { bytes, 3 } };
+    assert_ok(fw_packet_send_two(self->theirs, parts, 2, 1));
+    assert_ok(receive(self));
+    parts[1].size = 4;
+    assert_int_equal(fw_packet_send_two(self->theirs, parts, 2, 1), FW_TOO_LARGE);
+    parts[0].size = SIZE_MAX;
+    assert_int_equal(fw_packet_send_two(self->theirs, parts, 2, 1), FW_TOO_LARGE);
+    parts[0].size = 0;
+    assert_int_equal(fw_packet_send_two(self->theirs, parts, FW_PARTS_MAX + 1, 1), FW_TOO_LARGE);
+    assert_int_equal(receive(self), FW_TIMEOUT);
 }
 
 static void what_does_not_fit_travels_in_a_memfd(void **state) {
@@ -296,6 +316,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_bytes_are_those_of_the_specification),
         TEST(two_messages_are_told_apart),
+        TEST(two_messages_that_do_not_fit_are_not_sent),
         TEST(what_does_not_fit_travels_in_a_memfd),
         TEST(a_packet_of_the_largest_size_passes),
         TEST(a_message_has_limits),

@@ -784,6 +784,39 @@ static void a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory(void **st
     close_hub(&it);
 }
 
+/* The hub is woken once a frame: the answer and what is read no more are in one packet, where they fit. */
+static void an_answer_brings_its_slot_along(void **state) {
+    (void)state;
+    static const size_t sizes[] = { 16, FW_PACKET_MAX };
+    const char *path = new_door();
+    hub it = open_hub("tcp://127.0.0.1:*");
+    fw_door *door;
+    fw_frame *frame;
+    fw_door_event event;
+    uint8_t *bytes = calloc(1, FW_PACKET_MAX);
+    assert_ok(fw_door_open(&(fw_door_options){ .folder = path }, &door));
+    fw_receiver *receiver = open_receiver(FW_RECEIVER_OPTIONS(.url = it.url, .door = path));
+    fw_visitor *visitor = let_in(&it, door);
+    fw_region region = give_region(door, visitor, 7);
+    (void)door_hears(door, FW_KIND_CREDIT);
+    for (unsigned seq = 0; seq < 2; seq++) {
+        door_leases(door, visitor, seq, region.number);
+        assert_ok(fw_receiver_receive(receiver, PATIENCE, &frame));
+        const fw_reply_array array = { "a", { .dtype = FW_U8, .ndim = 1, .shape = { sizes[seq] } }, bytes };
+        assert_ok(fw_receiver_reply(receiver, &frame, FW_REPLY(.arrays = &array, .array_count = 1)));
+        assert_true(door_hears(door, FW_KIND_RESULT).seq == seq);
+        if (sizes[seq] < FW_PACKET_MAX)
+            assert_true(fw_door_next(door, fw_now(), &event) && event.kind == FW_DOOR_MESSAGE && event.count == 2);
+        else
+            assert_released(door, region.number, 5 + seq);
+    }
+    free(bytes);
+    fw_region_close(&region);
+    fw_door_close(&door);
+    fw_receiver_close(&receiver);
+    close_hub(&it);
+}
+
 static void the_end_counts_though_the_door_is_shut_right_after_it(void **state) {
     (void)state;
     const char *path = new_door();
@@ -1010,6 +1043,7 @@ int main(void) {
         cmocka_unit_test(a_hub_that_comes_back_is_told_what_is_held),
         cmocka_unit_test(messages_that_break_the_format_are_told_and_skipped),
         cmocka_unit_test(a_frame_stays_true_when_its_sender_goes_on_in_fresh_memory),
+        cmocka_unit_test(an_answer_brings_its_slot_along),
         cmocka_unit_test(the_end_counts_though_the_door_is_shut_right_after_it),
         cmocka_unit_test(an_observer_releases_each_frame_once_and_answers_none),
         cmocka_unit_test(who_says_hello_again_has_left_the_door_and_says_what_it_reads),
