@@ -14,7 +14,7 @@ import socket
 import stat
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import Error
 
@@ -50,6 +50,9 @@ class Kind(enum.IntEnum):
     ACCEPTED = 2
     REFUSED = 3  # and why
     MEMORY = 4
+
+
+_MESSAGE = int(Kind.MESSAGE)
 
 
 class Packet(NamedTuple):
@@ -122,17 +125,19 @@ class Visit:
         """Readable when there is something to receive; writable when there is room to send."""
         return self._socket.fileno()
 
-    def send(self, parts: Sequence[Buffer], then: Sequence[Buffer] = ()) -> int:
+    def send(self, parts: Sequence[Any], then: Sequence[Any] = ()) -> int:
         """Send one message, and another with it if both fit into a packet.
 
-        Returns how many were sent; 0: there is no room now. Raises Error if the sender has hung up.
+        A part is a buffer whose length is its bytes: bytes, memoryview of bytes, zmq.Frame. Returns how many messages
+        were sent; 0: there is no room now. Raises Error if the sender has hung up.
         """
         if then:
-            sizes = _sizes([*parts, *then])
+            both = [*parts, *then]
+            sizes = list(map(len, both))
             count = len(sizes)
             if count <= PARTS_MAX and sum(sizes) + _HEADS[count].size <= PACKET_MAX:
-                head = _HEADS[count].pack(_VERSION, Kind.MESSAGE, count, len(parts), *sizes)
-                return 2 if self._send([head, *parts, *then]) else 0
+                head = _HEADS[count].pack(_VERSION, _MESSAGE, count, len(parts), *sizes)
+                return 2 if self._send([head, *both]) else 0
         count = len(parts)
         if count == 2 and type(parts[0]) is type(parts[1]) is bytes:  # mostly
             first, second = len(parts[0]), len(parts[1])
@@ -140,12 +145,12 @@ class Visit:
                 return self._send([_TWO.pack(_TWO_PARTS, first, second), *parts])
         if count > PARTS_MAX:
             raise Error(f"a message has at most {PARTS_MAX} parts, not {count}")
-        sizes = _sizes(parts)
+        sizes = list(map(len, parts))
         if sum(sizes) + _HEADS[count].size <= PACKET_MAX:
-            return self._send([_HEADS[count].pack(_VERSION, Kind.MESSAGE, count, 0, *sizes), *parts])
+            return self._send([_HEADS[count].pack(_VERSION, _MESSAGE, count, 0, *sizes), *parts])
         return self._send_large(parts, sizes)
 
-    def _send_large(self, parts: Sequence[Buffer], sizes: list[int]) -> bool:
+    def _send_large(self, parts: Sequence[Any], sizes: list[int]) -> bool:
         head = _HEADS[len(parts)]
         inside: list[Buffer] = [b""]
         outside: list[Buffer] = []
@@ -318,10 +323,6 @@ def _connect(made: socket.socket, folder: str, name: str) -> None:
         raise Error(f"the sender's door {folder}/{name} cannot be reached: {error.strerror or error}") from None
     finally:
         os.close(fd)
-
-
-def _sizes(parts: Sequence[Buffer]) -> list[int]:
-    return [len(part) if type(part) is bytes else memoryview(part).nbytes for part in parts]
 
 
 def _rights(fd: int) -> tuple[int, int, bytes]:

@@ -44,11 +44,15 @@ VALUE_NESTING = 64
 
 STATUSES = ("done", "error", "dead")
 
-_PLAIN_KEYS = frozenset(
-    {"v", "kind", "epoch", "seq", "item", "shape", "dtype", "format", "encoding", "time", "monotonic", "meta"}
-)
-_FRAME_KEYS = _PLAIN_KEYS | {"attempt", "guarded", "lost", *Place._fields}
-_NOTHING: Any = object()
+_ABSENT: Any = object()
+
+#: What a frame's header may say, in the order of _read_plain_frame(); _ABSENT where there is no default.
+_USUAL: Fields = {
+    "v": _ABSENT, "kind": _ABSENT, "epoch": _ABSENT, "seq": _ABSENT, "shape": _ABSENT, "dtype": _ABSENT, "format": "",
+    "encoding": "raw", "item": "", "time": 0, "monotonic": 0, "meta": _ABSENT,
+    "attempt": 1, "guarded": False, "lost": 0,
+    "region": _ABSENT, "slot": _ABSENT, "gen": _ABSENT, "offset": _ABSENT, "length": _ABSENT, "copy": False,
+}  # fmt: skip
 
 
 class Array(NamedTuple):
@@ -164,61 +168,54 @@ def _read_plain_frame(fields: Fields) -> Header | None:
 
     Every frame comes through here, often with cold caches: few calls and little code count for more than few steps.
     """
-    get = fields.get
-    epoch, seq, extents, dtype = get("epoch"), get("seq"), get("shape"), get("dtype")
-    format, encoding, item = get("format", ""), get("encoding", "raw"), get("item", "")
-    time, monotonic = get("time", 0), get("monotonic", 0)
+    all_fields = _USUAL | fields  # in the order of the former, but for keys that are not in it
+    if len(all_fields) != len(_USUAL):
+        return None
+    (
+        version, kind, epoch, seq, extents, dtype, format,
+        encoding, item, time, monotonic, meta,
+        attempt, guarded, lost,
+        region, slot, gen, offset, length, copied,
+    ) = all_fields.values()  # fmt: skip
     if not (
-        type(get("v")) is type(epoch) is type(seq) is type(time) is type(monotonic) is int
+        type(version) is type(epoch) is type(seq) is type(time) is type(monotonic) is type(attempt) is type(lost) is int
         and type(dtype) is type(format) is type(encoding) is type(item) is str
+        and type(guarded) is bool
         and type(extents) is list
-        and get("v") == VERSION
-        and get("kind") == "frame"
+        and version == VERSION
+        and kind == "frame"
         and epoch >= 0 <= seq
         and time <= INT_MAX >= monotonic
+        and 0 < attempt <= UINT32_MAX
+        and lost >= 0
         and 4 * len(format) <= FORMAT_NAME_MAX
         and 4 * len(item) <= ITEM_MAX
-        and _FRAME_KEYS.issuperset(fields)
     ):
         return None
     for extent in extents:
         if type(extent) is not int or extent < 0:
             return None
-    meta = get("meta", _NOTHING)
-    if meta is _NOTHING:
+    if meta is _ABSENT:
         meta = {}
     elif type(meta) is not dict or not is_sound(meta.values(), NESTING_MAX - 2):
         return None
+    place = None
+    if region is not _ABSENT:
+        if not (
+            type(region) is type(slot) is type(gen) is type(offset) is type(length) is int
+            and type(copied) is bool
+            and region >= 0 <= gen
+            and 0 <= slot <= UINT32_MAX
+            and offset >= 0 <= length
+        ):
+            return None
+        place = tuple.__new__(Place, (region, slot, gen, offset, length, copied))
     shape = tuple(extents)
-    header = Header("frame", epoch, seq, shape, dtype, format, encoding, item, time, monotonic, meta)
-    if not _PLAIN_KEYS.issuperset(fields) and not _read_plain_lease(header, fields):
-        return None
-    header.nbytes = frame_size(shape, dtype, format, encoding)
-    return header
-
-
-def _read_plain_lease(header: Header, fields: Fields) -> bool:
-    """What leases add, as it mostly is: a place in shared memory, and nothing else. False: look closely."""
-    get = fields.get
-    region, slot, gen, offset, length = get("region"), get("slot"), get("gen"), get("offset"), get("length")
-    attempt, copy = get("attempt", 1), get("copy", False)
-    if (
-        type(region) is type(slot) is type(gen) is type(offset) is type(length) is type(attempt) is int
-        and type(copy) is bool
-        and "guarded" not in fields
-        and "lost" not in fields
-        and region >= 0 <= gen
-        and 0 <= slot <= UINT32_MAX >= attempt > 0
-        and offset >= 0 <= length
-    ):
-        header.attempt = attempt
-        header.place = tuple.__new__(Place, (region, slot, gen, offset, length, copy))
-        return True
-    try:
-        _read_lease(header, fields)
-    except BadMessage:
-        return False
-    return True
+    nbytes = frame_size(shape, dtype, format, encoding)
+    return Header(
+        "frame", epoch, seq, shape, dtype, format, encoding, item, time, monotonic, meta, nbytes,
+        attempt=attempt, guarded=guarded, lost=lost, place=place,
+    )  # fmt: skip
 
 
 def _read_frame(fields: Fields, kind: str) -> Header:

@@ -12,16 +12,15 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
 from .door import Kind, Packet, Visit
 from .errors import BadMessage, Error
-from .fields import VERSION
-from .leased import SLOTS_MAX, Filling, Place, flat
+from .leased import SLOTS_MAX, Filling, Place
 from .shm import ALIGNMENT, Region, Releases
 from .transport import FOREVER
+from .words import release_header
 
 _KNOCK_WITHIN = 2.0  # seconds until a door that does not answer is given up
 _TRIES = 3  # who was thrown out so often does without
@@ -215,7 +214,7 @@ class Inside:
 
 
 def release_word(slots: tuple[Filling, ...]) -> list[bytes]:
-    return [b"", msgpack.packb({"v": VERSION, "kind": "release", "releases": flat(slots)})]
+    return [b"", release_header(slots)]
 
 
 def _copy(view: NDArray[np.uint8]) -> NDArray[np.uint8]:

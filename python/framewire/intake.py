@@ -165,9 +165,10 @@ class Intake:
             stats.frames += 1
             stats.bytes += event.nbytes
             return event
-        if all(transport.over for transport in transports):
-            raise Closed("every stream has ended")
-        return None
+        for transport in transports:
+            if not transport.over:
+                return None
+        raise Closed("every stream has ended")
 
     def _skip(self, bad: BadMessage) -> None:
         """The caller goes on without this message. The first is said: a loop would else wait in silence."""

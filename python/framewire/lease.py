@@ -253,8 +253,9 @@ class LeasedWorker(Session):
     def answer(self, frame: Frame, value: Any, arrays: Mapping[str, Any]) -> None:
         packed, described, parts = pack_result(value, arrays)
         self._check_limits(packed, described)
-        if not self._settle(frame, "done", "", packed, described, parts):
-            raise Error(f"frame {frame.seq} of {frame.stream!r} was answered already")
+        if (key := self._claim(frame, twice_is_wrong=True)) is not None:
+            self._answer(frame.stream, key, frame.attempt, "done", "", packed, described, parts)
+            self._keeper.send(self)
 
     def _check_limits(self, value: bytes, arrays: tuple[Array, ...]) -> None:
         limits = self.welcome
@@ -271,10 +272,15 @@ class LeasedWorker(Session):
             raise Error(f"the result has {total} bytes with its arrays: the sender takes at most {limits.result_max}")
 
     def acknowledge(self, frame: Frame, soon: bool = False) -> None:
-        self._settle(frame, "done", "", b"\xc0", soon=soon)
+        if (key := self._claim(frame)) is not None:
+            self._answer(frame.stream, key, frame.attempt, "done", "", b"\xc0")
+            if not soon or self._keeper.always:
+                self._keeper.send(self)
 
     def fail(self, frame: Frame, text: str) -> None:
-        self._settle(frame, "error", text, b"\xc0")
+        if (key := self._claim(frame)) is not None:
+            self._answer(frame.stream, key, frame.attempt, "error", text, b"\xc0")
+            self._keeper.send(self)
 
     def give_back(self, frame: Frame) -> None:
         key = self._key(frame)
@@ -303,25 +309,23 @@ class LeasedWorker(Session):
             raise Error("a frame can only be answered in the process that received it")
         return frame.header.epoch, frame.header.seq
 
-    def _settle(
-        self, frame: Frame, status: str, error: str, value: bytes, arrays: tuple[Array, ...] = (), parts: Any = (),
-        soon: bool = False,
-    ) -> bool:  # fmt: skip
-        """False if the frame was answered already. soon: it need not leave before the caller takes the next frame."""
-        key = self._key(frame)
+    def _claim(self, frame: Frame, twice_is_wrong: bool = False) -> Key | None:
+        """The caller answers this frame. None: it was answered already, or nobody waits for the answer any more."""
+        key = frame.header.epoch, frame.header.seq
+        if forks.count != self._forks:
+            self._key(frame)  # raises
         with self._state:
             if not frame.open:
-                return False
+                if twice_is_wrong:
+                    raise Error(f"frame {frame.seq} of {frame.stream!r} was answered already")
+                return None
             if self.closed:
                 raise Closed("the receiver is closed")
             frame.open = False
-            if key not in self._started:
-                self._options.stats.stale += 1
-                return True
-        self._answer(frame.stream, key, frame.attempt, status, error, value, arrays, parts)
-        if not soon or self._keeper.always:
-            self._keeper.send(self)
-        return True
+            if key in self._started:
+                return key
+            self._options.stats.stale += 1
+            return None
 
     def _answer(
         self,
@@ -337,7 +341,7 @@ class LeasedWorker(Session):
         stats = self._options.stats
         stats.results += 1
         if status == "done" and attempt == 1 and not arrays:  # mostly
-            self._outbox.append([stream.encode(), done_header(key[0], key[1], self._done), value], key)
+            self._outbox.words.append((key, [stream.encode(), done_header(key[0], key[1], self._done), value]))
             return
         # What the frame was is not repeated: the hub knows.
         fields: Fields = {"v": VERSION, "kind": "result", "epoch": key[0], "seq": key[1], "status": status}

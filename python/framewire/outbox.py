@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -45,20 +45,18 @@ class Outbox:
 
     def flush(self, on_sent: Callable[[Key], None]) -> None:
         """Send what can leave; on_sent hears of answers."""
-        words = self.words
+        words, inside = self.words, self._inside
         while words:
-            then = words[1][1] if len(words) > 1 else ()
-            sent = self.send(words[0][1], then)
+            if inside.here:
+                sent = inside.send(words[0][1], words[1][1] if len(words) > 1 else ())
+            else:
+                sent = self.send_outside(words[0][1])
             if not sent:
                 return
             for _ in range(sent):
                 key, _ = words.popleft()
                 if key is not None:
                     on_sent(key)
-
-    def send(self, parts: list[Any], then: Sequence[Any] = ()) -> int:
-        """As Visit.send: how many were sent. 0: the door takes nothing now, or the connection is lost."""
-        return self._inside.send(parts, then) if self._inside.here else self.send_outside(parts)
 
     def send_outside(self, parts: list[Any]) -> bool:
         """Over ZeroMQ. False: there is no connection; once there is one again, hello is the first that is said."""

@@ -14,15 +14,32 @@ _START_RELEASES = b"\x85" + _START[1:]
 _RESULT = b"\x88\xa1v\x01\xa4kind\xa6result\xa5epoch\xcf"
 _SEQ = b"\xa3seq\xcf"
 _RELEASES = b"\xa8releases"
+_RELEASE = b"\x83\xa1v\x01\xa4kind\xa7release" + _RELEASES
+_FEW = 5  # slots, in a list of up to 15 numbers
 _key = struct.Struct(">Q5sQ").pack
+_slot = struct.Struct(">BQBIBQ").pack  # 0xce: a uint32
 
 
 def start_header(epoch: int, seq: int, releases: tuple[Filling, ...] = ()) -> bytes:
     """`start`, and which slots are read no more."""
     if not releases:
         return _START + _key(epoch, _SEQ, seq)
-    packed: bytes = msgpack.packb(flat(releases))
-    return _START_RELEASES + _key(epoch, _SEQ, seq) + _RELEASES + packed
+    return _START_RELEASES + _key(epoch, _SEQ, seq) + _RELEASES + _slots(releases)
+
+
+def release_header(releases: tuple[Filling, ...]) -> bytes:
+    """`release`: slots that are read no more."""
+    return _RELEASE + _slots(releases)
+
+
+def _slots(releases: tuple[Filling, ...]) -> bytes:
+    if len(releases) > _FEW:
+        packed: bytes = msgpack.packb(flat(releases))
+        return packed
+    packed = bytes((0x90 + 3 * len(releases),))
+    for region, slot, gen in releases:
+        packed += _slot(0xCF, region, 0xCE, slot, 0xCF, gen)
+    return packed
 
 
 def done_rest(worker: str, instance: int) -> bytes:
