@@ -129,6 +129,12 @@ def copying(size: str, count: int) -> float:
     return float(output(program("leased_send"), "memcpy", size, str(count))["fps"])
 
 
+def copied_bare(size: str, count: int) -> float:
+    """Frames a second of bare_copy, which does the same as `copy` with a bare descriptor."""
+    width, height = map(int, size.split("x"))
+    return float(output(program("bare_copy"), str(width * height * 3), str(count))["fps"])
+
+
 def descriptors(size: int, count: int, rate: int) -> Outcome:
     """bare_descriptor and its Python reader."""
     with tempfile.TemporaryDirectory(prefix="framewire-bench-") as folder:
