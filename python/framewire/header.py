@@ -35,6 +35,7 @@ from .fields import (
 from .geometry import array_size, frame_size
 from .header_fields import fields_of
 from .leased import Body, Credit, Died, Filling, Hello, Place, Stats, Welcome, read_slots
+from .template import recall, remember
 
 ITEM_MAX = ERROR_MAX = 4096
 FORMAT_NAME_MAX = 64
@@ -134,11 +135,15 @@ class Header:
         """Read and check one header. Raises BadMessage. An unknown kind comes with its `kind` alone."""
         if len(data) > HEADER_MAX:
             raise BadMessage("header_size", f"header: {len(data)} bytes, at most {HEADER_MAX}")
+        data = bytes(data)
+        if (known := recall(data)) is not None:
+            return _repeat(*known)
         try:
             fields = msgpack.unpackb(data, ext_hook=refuse_ext)
         except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as fault:
             raise BadMessage("msgpack", f"header: not one whole msgpack map as the format asks for ({fault})") from None
         if type(fields) is dict and (header := _read_plain_frame(fields)):
+            remember(data, header)
             return header
         if type(fields) is not dict or not is_sound(fields.values(), NESTING_MAX - 1):
             raise BadMessage("msgpack", "header: not one whole msgpack map as the format asks for")
@@ -161,6 +166,20 @@ def stream_name(data: bytes) -> str:
     if not is_name(name):
         raise BadMessage("stream", "a stream's name is 1 to 128 bytes of UTF-8 without control characters")
     return name
+
+
+def _repeat(header: Header, numbers: tuple[int, ...]) -> Header:
+    """The header of another frame, with numbers of its own (see template.py)."""
+    seq, time, monotonic, *place_numbers = numbers
+    place = None
+    if place_numbers and header.place is not None:
+        slot, gen, offset = place_numbers
+        region, _, _, _, length, copied = header.place
+        place = tuple.__new__(Place, (region, slot, gen, offset, length, copied))
+    return Header(
+        "frame", header.epoch, seq, header.shape, header.dtype, header.format, header.encoding, header.item, time,
+        monotonic, {}, header.nbytes, attempt=header.attempt, guarded=header.guarded, lost=header.lost, place=place,
+    )  # fmt: skip
 
 
 def _read_plain_frame(fields: Fields) -> Header | None:

@@ -96,6 +96,8 @@ class LocalHub(Hub):
             for fd in fds:
                 os.close(fd)
             if kind == MESSAGE:
+                if visitor not in self.asides:
+                    self._hear_asides()  # what was said there before this
                 self.packets.append(2 if first else 1)
                 if visitor in self.asides:
                     self.said_aside.append(parts[1])
@@ -103,6 +105,10 @@ class LocalHub(Hub):
                     self._hear([self.peer, *message])
             elif kind == KNOCK:
                 self._answer(visitor, parts)
+
+    def _hear_asides(self) -> None:
+        for aside in [one for one in self.asides if one in self._visitors]:
+            self._hear_visitor(aside)
 
     def _parse(self, data: bytes, fds: list[int]) -> tuple[int, int, list[bytes]]:
         version, kind, count, first = struct.unpack_from("<4B", data)

@@ -1,0 +1,116 @@
+"""What the headers of a stream's frames have in common: mostly they differ in a few numbers only.
+
+A header whose other bytes are those of one that was checked needs no second look. Measured, with warm caches: 1.3 us
+instead of 2.5 us a header; with cold ones, as after a wait, much of what unpacking takes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+
+from .fields import INT_MAX, UINT32_MAX
+
+_NUMBERS = (
+    "seq",
+    "time",
+    "monotonic",
+    "slot",
+    "gen",
+    "offset",
+)  # in the order that senders say them in
+_OVER_SOCKETS = 3  # of these; the others are where a frame lies in shared memory
+_FIXINT_MAX = 0x7F
+_FORMATS = {
+    0xCC: "xB",
+    0xCD: "xH",
+    0xCE: "xI",
+    0xCF: "xQ",
+}  # of msgpack's unsigned integers, after their first byte
+
+
+_START = 32  # bytes: kind and epoch are in them
+_KNOWN_MAX = 64
+
+
+class Template:
+    """A header's bytes, but for its numbers. The numbers have the widths that they had in it."""
+
+    __slots__ = ("_fixed", "_mask", "_unpack", "header")
+
+    def __init__(self, data: bytes, header: Any, spans: list[tuple[int, int]]) -> None:
+        self.header = header
+        mask = bytearray(b"\xff" * len(data))
+        format, at = ">", 0
+        for start, end in spans:
+            format += f"{start - at}x"
+            if end - start == 1:
+                format += "B"
+                mask[start] = ~_FIXINT_MAX & 0xFF
+            else:
+                format += _FORMATS[data[start]]
+                mask[start + 1 : end] = bytes(end - start - 1)
+            at = end
+        self._mask = int.from_bytes(mask, "big")
+        self._fixed = int.from_bytes(data, "big") & self._mask
+        self._unpack: Callable[[bytes], tuple[int, ...]] = struct.Struct(f"{format}{len(data) - at}x").unpack
+
+    def numbers(self, data: bytes) -> tuple[int, ...] | None:
+        """Those of a header of the same length, in the order above; None: it differs in something else, too."""
+        if int.from_bytes(data, "big") & self._mask != self._fixed:
+            return None
+        numbers = self._unpack(data)
+        if numbers[1] > INT_MAX or numbers[2] > INT_MAX or (len(numbers) > _OVER_SOCKETS and numbers[3] > UINT32_MAX):
+            return None
+        return numbers
+
+
+def recall(data: bytes) -> tuple[Any, tuple[int, ...]] | None:
+    """A header that was read before and from which this one differs only in the numbers that come with it; or None."""
+    known = _known.get((len(data), data[:_START]))
+    if type(known) is Template and (numbers := known.numbers(data)) is not None:
+        return known.header, numbers
+    return None
+
+
+def remember(data: bytes, header: Any) -> None:
+    """A frame's header was read from data, and is sound."""
+    key = len(data), data[:_START]
+    if key not in _known:
+        if len(_known) >= _KNOWN_MAX:
+            _known.clear()
+        _known[key] = data
+        return
+    known = _known[key]
+    _known[key] = None  # hopeless, unless the second header is as the first
+    if type(known) is bytes:
+        template = _make(data, header)
+        if template is not None and template.numbers(known) is not None:
+            _known[key] = template
+
+
+def _make(data: bytes, header: Any) -> Template | None:
+    """None: the header says more, or less, than they mostly do."""
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(data)
+    found: dict[Any, tuple[int, int]] = {}
+    for _ in range(unpacker.read_map_header()):
+        key = unpacker.unpack()
+        start = unpacker.tell()
+        unpacker.skip()
+        found[key] = start, unpacker.tell()
+    names = tuple(key for key in found if key in _NUMBERS)
+    if header.meta or names != _NUMBERS[: len(names)] or len(names) not in (_OVER_SOCKETS, len(_NUMBERS)):
+        return None
+    spans = [found[name] for name in names]
+    for start, end in spans:
+        if data[start] not in _FORMATS and (end - start > 1 or data[start] > _FIXINT_MAX):
+            return None
+    return Template(data, header, spans)
+
+
+#: By length and start: the first header that had them, then the template of both; None: there is none.
+_known: dict[tuple[int, bytes], Template | bytes | None] = {}

@@ -1,0 +1,115 @@
+"""A header that is known but for its numbers is read as if it had never been seen."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgpack
+import pytest
+
+from framewire import template
+from framewire.errors import BadMessage
+from framewire.header import Header
+
+EPOCH = 2**63 + 5
+PLACE = {"region": 2**62, "slot": 3, "gen": 7, "offset": 64, "length": 12}
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "_known", {})
+
+
+def packed(seq: int, place: dict[str, Any], **more: Any) -> bytes:
+    fields = {
+        "v": 1,
+        "kind": "frame",
+        "epoch": EPOCH,
+        "seq": seq,
+        "shape": [2, 2, 3],
+        "dtype": "|u1",
+        "format": "rgb8",
+    }
+    header: bytes = msgpack.packb(fields | {"time": 10**18 + seq, "monotonic": 10**9 + seq} | place | more)
+    return header
+
+
+def known() -> list[object]:
+    return list(template._known.values())
+
+
+def read(data: bytes) -> Header | str:
+    try:
+        return Header.unpack(data)
+    except BadMessage as bad:
+        return str(bad)
+
+
+def afresh(data: bytes) -> Header | str:
+    kept = dict(template._known)
+    template._known.clear()
+    header = read(data)
+    template._known.clear()
+    template._known.update(kept)
+    return header
+
+
+@pytest.mark.parametrize("place", [{}, PLACE], ids=["payload", "place"])
+def test_the_third_header_of_a_kind_is_known(place: dict[str, Any]) -> None:
+    for seq in range(300):  # the widths of its numbers change at 128 and 256
+        slots = {"slot": seq % 9, "gen": seq, "offset": 64 * seq} if place else {}
+        data = packed(seq, place | slots)
+        header = read(data)
+        assert header == afresh(data)
+        assert isinstance(header, Header)
+        header.meta["mine"] = 1  # is nobody else's
+    assert any(isinstance(one, template.Template) for one in known())
+
+
+def test_other_bytes_are_looked_at() -> None:
+    """Bytes that are changed anywhere, as long as it takes to meet each."""
+    chance = random.Random(5)
+    for seq in range(1000, 1003):
+        read(packed(seq, PLACE | {"gen": seq}))
+    ((key, one),) = template._known.items()
+    assert isinstance(one, template.Template)
+    alike = 0
+    for _ in range(20_000):
+        data = bytearray(
+            packed(
+                chance.randrange(256, 65536),
+                PLACE | {"gen": chance.randrange(256, 65536)},
+            )
+        )
+        for _ in range(chance.randrange(3)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        template._known.clear()
+        template._known[key] = one
+        assert read(bytes(data)) == afresh(bytes(data))
+        alike += one.numbers(bytes(data)) is not None
+    assert 6000 < alike < 14_000
+
+
+@pytest.mark.parametrize("wrong", [{"time": 2**63}, {"monotonic": 2**64 - 1}, {"slot": 2**32}])
+def test_numbers_have_their_limits(wrong: dict[str, int]) -> None:
+    wide = PLACE | {"slot": 2**32 - 1, "time": 2**62, "monotonic": 2**62}
+    for seq in range(3):
+        read(packed(seq, wide))
+    text = read(packed(3, wide | wrong))
+    assert text == afresh(packed(3, wide | wrong))
+    assert isinstance(text, str)
+
+
+def test_what_differs_in_more_than_numbers_is_not_tried_again() -> None:
+    for seq in range(4):
+        read(packed(seq, {}, item=f"{seq}.tif"))
+    read(packed(5, {}, meta={"a": 1}))
+    read(packed(6, {}, meta={"a": 1}))
+    assert known() == [None, None]
+
+
+def test_few_are_kept() -> None:
+    for width in range(200):
+        read(packed(0, {}, item="x" * width))
+    assert len(known()) <= 64
