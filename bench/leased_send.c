@@ -150,8 +150,8 @@ int main(int argc, char **argv) {
     check(fw_sender_finish(sender), "finish");
     fw_counts counts;
     fw_sender_counts(sender, &counts);
-    /* Until the last result: that receivers leave then takes a while, and is none of a stream's speed. */
-    double seconds = (double)((counts.ended > 0 ? counts.ended : clock_ns(CLOCK_MONOTONIC)) - wall) / 1e9;
+    /* Leased, until the last result: that receivers leave then takes a while, and is none of a stream's speed. */
+    double seconds = (double)((counts.leases ? counts.ended : clock_ns(CLOCK_MONOTONIC)) - wall) / 1e9;
     double us = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) / 1e3;
     double frames = (double)(count - warm);
     printf("{\"fps\": %.1f, \"cpu\": %.3f, \"redelivered\": %llu, \"lost\": %llu, \"times\": [", frames / seconds,
