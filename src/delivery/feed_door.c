@@ -150,11 +150,17 @@ void fw_feed_release(fw_feed *self, const fw_filling *filling) {
     self->slots[self->slot_count++] = *filling;
 }
 
+static bool may_say_at_once(const fw_feed *self) {
+    return self->inside && self->welcomed && self->words == NULL;
+}
+
 bool fw_feed_answer_inside(fw_feed *self, fw_got *got, const fw_header *header, const fw_part *payloads, size_t count) {
-    if (!self->inside || !self->welcomed || self->words != NULL || got->lent == NULL || got->run != self->run)
+    if (!may_say_at_once(self) || got->lent == NULL || got->run != self->run)
         return false;
     fw_feed_release(self, &got->filling);
     got->released = true;
+    if (!may_say_at_once(self)) /* others had to be told of first, and could not */
+        return false;
     uint8_t *packed = self->receiver->header, slots[FW_SLOTS_ROOM], release[RELEASE_HEAD + FW_SLOTS_ROOM];
     size_t size, release_size, waiting = self->slot_count;
     fw_header word = { .kind = FW_KIND_RELEASE };
