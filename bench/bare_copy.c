@@ -4,15 +4,13 @@
  * picture into slots of a memfd, the number of each goes over a Unix socket to a process that checks what is stamped each
  * 64 KiB, and its slot comes back. The slot that came back last is filled first. Prints the frames a second as JSON.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "least.h"
 
 #define SLOTS      4
 #define STAMP_STEP ((size_t)64 << 10)
@@ -24,19 +22,6 @@ typedef struct frame {
 
 static char *slots;
 static size_t size, room;
-
-static void check(int failed, const char *what) {
-    if (failed) {
-        perror(what);
-        exit(1);
-    }
-}
-
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static void fill(char *slot, const char *picture, uint64_t number) {
     memcpy(slot, picture, size);

@@ -4,30 +4,15 @@
  * The time is written into a frame's first bytes. Prints the path of the memfd, waits for a reader at SOCKET, and prints the
  * frames a second as JSON. RATE 0: as fast as they are read.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "least.h"
+
 #define AHEAD 16
-
-static void check(int failed, const char *what) {
-    if (failed) {
-        perror(what);
-        exit(1);
-    }
-}
-
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 int main(int argc, char **argv) {
     if (argc != 5) {
