@@ -23,8 +23,8 @@ DECODED, LEAST_DECODED = 1800, 0.95  # JPEG files; of bare libjpeg-turbo's threa
 
 
 def run(quick: bool) -> Part:
-    rounds, fewer = (3, 3) if quick else (7, 5)
-    return Part([*copied(rounds), *in_place(rounds), *delays(fewer), *sleeping(3), *decoded(rounds)])
+    rounds = 3 if quick else 7
+    return Part([*copied(rounds), *in_place(rounds), *delays(min(rounds, 5)), *sleeping(3), *decoded(rounds)])
 
 
 def copied(rounds: int) -> list[Row]:

@@ -14,7 +14,7 @@ import socket
 import stat
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import Error
 
@@ -125,15 +125,14 @@ class Visit:
         """Readable when there is something to receive; writable when there is room to send."""
         return self._socket.fileno()
 
-    def send(self, parts: Sequence[Any], then: Sequence[Any] = ()) -> int:
+    def send(self, parts: Sequence[Buffer], then: Sequence[Buffer] = ()) -> int:
         """Send one message, and another with it if both fit into a packet.
 
-        A part is a buffer whose length is its bytes: bytes, memoryview of bytes, zmq.Frame. Returns how many messages
-        were sent; 0: there is no room now. Raises Error if the sender has hung up.
+        Returns how many were sent; 0: there is no room now. Raises Error if the sender has hung up.
         """
         if then:
             both = [*parts, *then]
-            sizes = list(map(len, both))
+            sizes = _sizes(both)
             count = len(sizes)
             if count <= PARTS_MAX and sum(sizes) + _HEADS[count].size <= PACKET_MAX:
                 head = _HEADS[count].pack(_VERSION, _MESSAGE, count, len(parts), *sizes)
@@ -145,12 +144,12 @@ class Visit:
                 return self._send([_TWO.pack(_TWO_PARTS, first, second), *parts])
         if count > PARTS_MAX:
             raise Error(f"a message has at most {PARTS_MAX} parts, not {count}")
-        sizes = list(map(len, parts))
+        sizes = _sizes(parts)
         if sum(sizes) + _HEADS[count].size <= PACKET_MAX:
             return self._send([_HEADS[count].pack(_VERSION, _MESSAGE, count, 0, *sizes), *parts])
         return self._send_large(parts, sizes)
 
-    def _send_large(self, parts: Sequence[Any], sizes: list[int]) -> bool:
+    def _send_large(self, parts: Sequence[Buffer], sizes: list[int]) -> bool:
         head = _HEADS[len(parts)]
         inside: list[Buffer] = [b""]
         outside: list[Buffer] = []
@@ -323,6 +322,10 @@ def _connect(made: socket.socket, folder: str, name: str) -> None:
         raise Error(f"the sender's door {folder}/{name} cannot be reached: {error.strerror or error}") from None
     finally:
         os.close(fd)
+
+
+def _sizes(parts: Sequence[Buffer]) -> list[int]:
+    return [len(part) if type(part) is bytes else memoryview(part).nbytes for part in parts]
 
 
 def _rights(fd: int) -> tuple[int, int, bytes]:

@@ -311,9 +311,7 @@ class LeasedWorker(Session):
 
     def _claim(self, frame: Frame, twice_is_wrong: bool = False) -> Key | None:
         """The caller answers this frame. None: it was answered already, or nobody waits for the answer any more."""
-        key = frame.header.epoch, frame.header.seq
-        if forks.count != self._forks:
-            self._key(frame)  # raises
+        key = self._key(frame)
         with self._state:
             if not frame.open:
                 if twice_is_wrong:
@@ -341,7 +339,7 @@ class LeasedWorker(Session):
         stats = self._options.stats
         stats.results += 1
         if status == "done" and attempt == 1 and not arrays:  # mostly
-            self._outbox.words.append((key, [stream.encode(), done_header(key[0], key[1], self._done), value]))
+            self._outbox.append([stream.encode(), done_header(key[0], key[1], self._done), value], key)
             return
         # What the frame was is not repeated: the hub knows.
         fields: Fields = {"v": VERSION, "kind": "result", "epoch": key[0], "seq": key[1], "status": status}

@@ -69,7 +69,6 @@ class Session(Role):
         )
         self._outbox = Outbox(self._link, self._inside)
         self.sockets: list[Any] = [self._link.socket, self._link.monitor, self._inside.fileno()]
-        self._descriptors = [self._link.socket.FD, self._link.monitor.FD]
         self._keeper.add(self)
 
     @property
@@ -85,7 +84,9 @@ class Session(Role):
         if self._keeper.always:
             return [self._ready]
         # Where all comes by the door, two sockets need not be asked before each sleep: their descriptors tell.
-        sockets = self._descriptors if self._inside.here else self.sockets[:2]
+        sockets = self.sockets[:2]
+        if self._inside.here:
+            sockets = [each.FD for each in sockets]
         return [*sockets, self._inside.fileno(), self._keeper.wake]
 
     def absent(self, now: float) -> float:
@@ -320,7 +321,6 @@ class Session(Role):
         then = link.watch(now)
         if link.remade != remade:
             self.sockets[:2] = link.socket, link.monitor
-            self._descriptors = [link.socket.FD, link.monitor.FD]
         if not link.peers:
             self.up = self._inside.here
             self._unanswered = 0

@@ -6,7 +6,7 @@ import struct
 
 import msgpack
 
-from .leased import Filling, flat
+from .leased import Filling
 
 # In msgpack a map of up to 15 pairs begins with 0x80 + pairs, and a uint64 with 0xcf. Each ends where its epoch comes.
 _START = b"\x84\xa1v\x01\xa4kind\xa5start\xa5epoch\xcf"
@@ -15,8 +15,8 @@ _RESULT = b"\x88\xa1v\x01\xa4kind\xa6result\xa5epoch\xcf"
 _SEQ = b"\xa3seq\xcf"
 _RELEASES = b"\xa8releases"
 _RELEASE = b"\x83\xa1v\x01\xa4kind\xa7release" + _RELEASES
-_FEW = 5  # slots, in a list of up to 15 numbers
 _key = struct.Struct(">Q5sQ").pack
+_list = struct.Struct(">BH").pack  # 0xdc: an array of up to 65 535
 _slot = struct.Struct(">BQBIBQ").pack  # 0xce: a uint32
 
 
@@ -33,13 +33,8 @@ def release_header(releases: tuple[Filling, ...]) -> bytes:
 
 
 def _slots(releases: tuple[Filling, ...]) -> bytes:
-    if len(releases) > _FEW:
-        packed: bytes = msgpack.packb(flat(releases))
-        return packed
-    packed = bytes((0x90 + 3 * len(releases),))
-    for region, slot, gen in releases:
-        packed += _slot(0xCF, region, 0xCE, slot, 0xCF, gen)
-    return packed
+    slots = [_slot(0xCF, region, 0xCE, slot, 0xCF, gen) for region, slot, gen in releases]
+    return _list(0xDC, 3 * len(slots)) + b"".join(slots)
 
 
 def done_rest(worker: str, instance: int) -> bytes:

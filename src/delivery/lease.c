@@ -151,8 +151,6 @@ bool fw_lease_read_all(fw_lease *self, fw_time now) {
         if (pass == 0)
             fw_router_watch(&self->router);
     }
-    if (left > 0)
-        fw_router_rest(&self->router);
     return left > 0;
 }
 

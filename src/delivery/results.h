@@ -41,13 +41,11 @@ bool fw_results_wants_lines(const fw_results *self);
 typedef struct fw_line {
     const char *stream;
     uint64_t epoch, seq;
-    const char *item; /* NULL: none */
-    const char
-        *about; /* the frame's own fields as JSON, from fw_line_about(): "time":...,"meta":{...}; NULL where no line
-                          is wanted */
+    const char *item;  /* NULL: none */
+    const char *about; /* the frame's own fields as JSON, from fw_line_about(); NULL where no line is wanted */
 } fw_line;
 
-/* The fields of a line that are known when the frame is sent. malloc'ed; NULL: no memory. */
+/* The fields of a line that are known when the frame is sent: "time":...,"meta":{...}. malloc'ed; NULL: no memory. */
 char *fw_line_about(const fw_header *header);
 
 /* Write one line, in one write(), before it returns, and the arrays that belong to it; then tell on_result. answer and

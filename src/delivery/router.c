@@ -96,10 +96,6 @@ bool fw_router_has_news(const fw_router *self) {
     return !self->quiet || poll(fds, fw_router_poll(self, fds), 0) != 0;
 }
 
-void fw_router_rest(fw_router *self) {
-    self->quiet = true;
-}
-
 void fw_router_watch(fw_router *self) {
     for (uint32_t i = 0; i < self->count; i++)
         read_monitor(self, i);
@@ -118,6 +114,7 @@ bool fw_router_receive(fw_router *self, fw_received *in) {
         self->turn = socket + 1;
         return true;
     }
+    self->quiet = true;
     return false;
 }
 

@@ -35,7 +35,7 @@ typedef struct fw_router {
     fw_socket *sockets[FW_ROUTER_SOCKETS];
     uint32_t count;
     uint32_t turn;     /* the socket that is read next */
-    bool quiet;        /* all was read, and no socket used since: the fds tell of what comes */
+    bool quiet;        /* all was read, and no ROUTER used since: the fds tell of what comes */
     fw_wire_end *gone; /* connections that ended: told only when all they said was read */
     size_t gone_count, gone_room;
     uint64_t foreign; /* messages of peers that chose a routing id, which no receiver of ours does */
@@ -63,9 +63,6 @@ void fw_router_release(fw_received *in);
 
 /* Look which connections ended. Then read again until there is nothing: what they said before is there by now. */
 void fw_router_watch(fw_router *self);
-
-/* All was read, and watched: fw_router_has_news() may say so until there is more. */
-void fw_router_rest(fw_router *self);
 
 /* After that: one that ended, all of whose messages were read. false: none. */
 bool fw_router_gone(fw_router *self, fw_wire_end *end);

@@ -89,7 +89,7 @@ static fw_status send_packet(int socket, struct iovec *vectors, size_t count, in
     return fw_fail_errno(errno, "a packet cannot be sent through the door");
 }
 
-/* first: of two messages, the parts of the first; 0: it is one. */
+/* first: of two messages, the parts of the first, and then nothing goes outside; 0: it is one. */
 static fw_status send_parts(int socket, fw_packet_kind kind, const fw_part *parts, size_t count, size_t first, int fd) {
     uint8_t head[HEAD_SIZE(FW_PARTS_MAX)] = { FW_PACKET_VERSION, (uint8_t)kind, (uint8_t)count, (uint8_t)first };
     struct iovec vectors[1 + FW_PARTS_MAX];
@@ -106,6 +106,8 @@ static fw_status send_parts(int socket, fw_packet_kind kind, const fw_part *part
             inside += parts[i].size;
             continue;
         }
+        if (first > 0)
+            return FW_TOO_LARGE;
         if (kind != FW_PACKET_MESSAGE || parts[i].size > FW_RESULT_MAX - outside)
             return fw_fail(FW_TOO_LARGE, "a message of more than %zu MiB", FW_RESULT_MAX >> 20);
         set_length(head, i, (uint32_t)parts[i].size | OUTSIDE);
@@ -128,11 +130,6 @@ fw_status fw_packet_send(int socket, fw_packet_kind kind, const fw_part *parts, 
 }
 
 fw_status fw_packet_send_two(int socket, const fw_part *parts, size_t count, size_t first) {
-    size_t size = HEAD_SIZE(count);
-    for (size_t i = 0; i < count && size <= FW_PACKET_MAX; i++)
-        size = parts[i].size <= FW_PACKET_MAX ? size + parts[i].size : parts[i].size;
-    if (count > FW_PARTS_MAX || size > FW_PACKET_MAX)
-        return FW_TOO_LARGE;
     return send_parts(socket, FW_PACKET_MESSAGE, parts, count, first, -1);
 }
 

@@ -6,8 +6,8 @@ import msgpack
 import pytest
 
 from framewire.header import Header
-from framewire.leased import Filling
-from framewire.words import done_header, done_rest, start_header
+from framewire.leased import SLOTS_MAX, Filling
+from framewire.words import done_header, done_rest, release_header, start_header
 
 LARGEST = 2**64 - 1
 
@@ -18,6 +18,12 @@ def test_start(epoch: int, seq: int, releases: tuple[Filling, ...]) -> None:
     packed = start_header(epoch, seq, releases)
     assert Header.unpack(packed) == Header("start", epoch, seq, releases=releases)
     assert list(msgpack.unpackb(packed)) == ["v", "kind", "epoch", "seq", *["releases"][: len(releases)]]
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, SLOTS_MAX])
+def test_release(count: int) -> None:
+    slots = tuple((LARGEST, 2**32 - 1 - slot, slot) for slot in range(count))
+    assert Header.unpack(release_header(slots)) == Header("release", releases=slots)
 
 
 @pytest.mark.parametrize("epoch, seq", [(0, 0), (1, 300), (LARGEST, LARGEST)])
