@@ -117,10 +117,21 @@ def test_what_comes_over_zeromq_is_seen_by_who_is_inside(hub: LocalHub, receive:
     with pytest.raises(framewire.Timeout):
         receiver.receive(0.05)  # all is quiet, and was asked
     hub.line = None  # what the hub says goes over the socket
-    threading.Timer(0.1, hub.say, ("who",)).start()
-    with pytest.raises(framewire.Timeout):
-        receiver.receive(2)
-    until(lambda: [word["kind"] for word in hub.all].count("hello") == 2)
+
+    def ask() -> None:
+        try:
+            until(lambda: receiver._thread)
+            hub.say("who")
+            until(lambda: [word["kind"] for word in hub.all].count("hello") == 2)
+        finally:
+            receiver.stop()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with pytest.raises(framewire.Closed):
+        receiver.receive(30)
+    asking.join()
+    assert [word["kind"] for word in hub.all].count("hello") == 2
 
 
 def test_what_is_read_no_more_is_said_before_bye(hub: LocalHub, receive: Open) -> None:
