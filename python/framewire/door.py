@@ -53,6 +53,7 @@ class Kind(enum.IntEnum):
 
 
 _MESSAGE = int(Kind.MESSAGE)
+_JOINED_MAX = 4096  # bytes
 
 
 class Packet(NamedTuple):
@@ -84,7 +85,6 @@ class Visit:
         """
         if not _NAME.fullmatch(name):
             raise Error(f"the sender names a door that is none: {name!r}")
-        self._buffer = memoryview(bytearray(PACKET_MAX))
         self._aside: socket.socket | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -99,7 +99,6 @@ class Visit:
     def over(cls, connected: socket.socket) -> Visit:
         """Packets over a socket, with no door that would have to let one in."""
         made = cls.__new__(cls)
-        made._buffer = memoryview(bytearray(PACKET_MAX))
         made._socket, made._aside = connected, None
         return made
 
@@ -130,23 +129,21 @@ class Visit:
 
         Returns how many were sent; 0: there is no room now. Raises Error if the sender has hung up.
         """
+        both = [*parts, *then] if then else parts
+        count = len(both)
+        if count <= PARTS_MAX:
+            sizes = [len(part) if type(part) is bytes else memoryview(part).nbytes for part in both]
+            head = _HEADS[count]
+            size = sum(sizes) + head.size
+            if size <= PACKET_MAX:
+                buffers = [head.pack(_VERSION, _MESSAGE, count, len(parts) if then else 0, *sizes), *both]
+                # To send many small ones takes longer than to join them.
+                sent = self._send(buffers if size > _JOINED_MAX else [b"".join(buffers)])
+                return 2 if then and sent else sent
         if then:
-            both = [*parts, *then]
-            sizes = _sizes(both)
-            count = len(sizes)
-            if count <= PARTS_MAX and sum(sizes) + _HEADS[count].size <= PACKET_MAX:
-                head = _HEADS[count].pack(_VERSION, _MESSAGE, count, len(parts), *sizes)
-                return 2 if self._send([head, *both]) else 0
-        count = len(parts)
-        if count == 2 and type(parts[0]) is type(parts[1]) is bytes:  # mostly
-            first, second = len(parts[0]), len(parts[1])
-            if first + second + _TWO.size <= PACKET_MAX:
-                return self._send([_TWO.pack(_TWO_PARTS, first, second), *parts])
+            return self.send(parts)
         if count > PARTS_MAX:
             raise Error(f"a message has at most {PARTS_MAX} parts, not {count}")
-        sizes = _sizes(parts)
-        if sum(sizes) + _HEADS[count].size <= PACKET_MAX:
-            return self._send([_HEADS[count].pack(_VERSION, _MESSAGE, count, 0, *sizes), *parts])
         return self._send_large(parts, sizes)
 
     def _send_large(self, parts: Sequence[Buffer], sizes: list[int]) -> bool:
@@ -190,7 +187,7 @@ class Visit:
         """
         while True:
             try:
-                size, notes, flags, _ = self._socket.recvmsg_into([self._buffer], _FDS_ROOM, _TAKE)
+                data, notes, flags, _ = self._socket.recvmsg(PACKET_MAX, _FDS_ROOM, _TAKE)
                 break
             except BlockingIOError:
                 return None
@@ -198,25 +195,24 @@ class Visit:
                 continue  # something that we sent was not read, and that is told before what the other side sent
             except OSError as error:
                 raise Error(f"nothing can be received through the door: {error.strerror}") from None
-        buffer = self._buffer
-        if size > _TWO.size and not notes and not flags & _CUT and buffer[:4] == _TWO_PARTS:  # mostly
-            _, first, second = _TWO.unpack_from(buffer)
-            if first + second == size - _TWO.size and not (first | second) & _OUTSIDE:
-                middle = _TWO.size + first
-                return [bytes(buffer[_TWO.size : middle]), bytes(buffer[middle:size])]
+        if data[:4] == _TWO_PARTS and len(data) > _TWO.size and not notes and not flags & _CUT:  # mostly
+            _, first, second = _TWO.unpack_from(data)
+            middle = _TWO.size + first
+            if middle + second == len(data):  # neither is outside, which is a size that no packet has
+                return [data[_TWO.size : middle], data[middle:]]
         fds = _fds(notes) if notes else []
         try:
-            return self._take(size, flags, fds)
+            return self._take(data, flags, fds)
         finally:
             for fd in fds:
                 os.close(fd)
 
-    def _take(self, size: int, flags: int, fds: list[int]) -> list[bytes] | Packet:
-        if size == 0:
+    def _take(self, data: bytes, flags: int, fds: list[int]) -> list[bytes] | Packet:
+        if not data:
             raise Error("the other side of the door has hung up")
         if flags & _CUT or len(fds) > 1:
             raise _broken("is too long, or has more file descriptors than one, or than this process may still open")
-        kind, parts, outside = self._parse(size)
+        kind, parts, outside = _parse(data)
         if (bool(outside) or kind in (Kind.KNOCK, Kind.MEMORY)) != bool(fds) and kind != Kind.ACCEPTED:
             raise _broken("has a file descriptor too many, or lacks the one that belongs to it")
         if kind != Kind.MESSAGE:
@@ -228,32 +224,6 @@ class Visit:
             parts[place] = _read_file(fds[0], at, length)
             at += length
         return parts
-
-    def _parse(self, size: int) -> tuple[int, list[bytes], list[tuple[int, int]]]:
-        """Kind, parts, and which parts of what length are in the file."""
-        buffer = self._buffer
-        if size < _HEAD.size:
-            raise _broken("is cut")
-        version, kind, count, zero = _HEAD.unpack_from(buffer)
-        if version != _VERSION:
-            raise _broken(f"is of version {version} of the door, and not {_VERSION}")
-        if kind > Kind.MEMORY or zero or count > PARTS_MAX or size < _HEADS[count].size:
-            raise _broken("has a head that is cut or makes no sense")
-        parts: list[bytes] = []
-        outside: list[tuple[int, int]] = []
-        at = _HEADS[count].size
-        total = 0
-        for length in _HEADS[count].unpack_from(buffer)[4:]:
-            if length & _OUTSIDE:
-                total += length & ~_OUTSIDE
-                outside.append((len(parts), length & ~_OUTSIDE))
-                parts.append(b"")
-            else:
-                parts.append(bytes(buffer[at : at + length]))
-                at += length
-        if at != size or total > OUTSIDE_MAX:
-            raise _broken("has parts that are longer than it, or shorter, or than a message may be")
-        return kind, parts, outside
 
     def use_aside(self, fd: int) -> None:
         """What `say_aside` says goes to this socket, of ACCEPTED; takes the descriptor."""
@@ -324,8 +294,31 @@ def _connect(made: socket.socket, folder: str, name: str) -> None:
         os.close(fd)
 
 
-def _sizes(parts: Sequence[Buffer]) -> list[int]:
-    return [len(part) if type(part) is bytes else memoryview(part).nbytes for part in parts]
+def _parse(data: bytes) -> tuple[int, list[bytes], list[tuple[int, int]]]:
+    """Kind, parts, and which parts of what length are in the file."""
+    size = len(data)
+    if size < _HEAD.size:
+        raise _broken("is cut")
+    version, kind, count, zero = _HEAD.unpack_from(data)
+    if version != _VERSION:
+        raise _broken(f"is of version {version} of the door, and not {_VERSION}")
+    if kind > Kind.MEMORY or zero or count > PARTS_MAX or size < _HEADS[count].size:
+        raise _broken("has a head that is cut or makes no sense")
+    parts: list[bytes] = []
+    outside: list[tuple[int, int]] = []
+    at = _HEADS[count].size
+    total = 0
+    for length in _HEADS[count].unpack_from(data)[4:]:
+        if length & _OUTSIDE:
+            total += length & ~_OUTSIDE
+            outside.append((len(parts), length & ~_OUTSIDE))
+            parts.append(b"")
+        else:
+            parts.append(data[at : at + length])
+            at += length
+    if at != size or total > OUTSIDE_MAX:
+        raise _broken("has parts that are longer than it, or shorter, or than a message may be")
+    return kind, parts, outside
 
 
 def _rights(fd: int) -> tuple[int, int, bytes]:

@@ -161,8 +161,11 @@ class Frame:
         if self._array is None:
             header = self.header
             if header.encoding == "raw":
-                # frombuffer, not ndarray(): only that one keeps the view from being made writable again.
-                flat = np.frombuffer(memoryview(self._payload).toreadonly(), _dtypes.get(header.dtype) or self.dtype)
+                dtype = _dtypes.get(header.dtype) or self.dtype
+                if self._transport == "shm":  # an array already, on memory that no array can be made writable on
+                    flat = self._payload.view(dtype)
+                else:  # frombuffer, not ndarray(): only that one keeps the view from being made writable again
+                    flat = np.frombuffer(memoryview(self._payload).toreadonly(), dtype)
                 self._array = flat.reshape(header.shape)
             else:
                 self._array = self._decode()

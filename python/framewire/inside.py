@@ -192,7 +192,7 @@ class Inside:
 
     def released(self, asleep: bool = False) -> tuple[Filling, ...]:
         """What is read no more, to be said in this visit. asleep: who asks sleeps now, unless there is something."""
-        taken = tuple(self.releases.take(asleep))
+        taken = self.releases.take(asleep)
         return taken if self.here else ()
 
     def reads(self) -> tuple[Filling, ...]:
@@ -235,7 +235,7 @@ def _see_off(visit: Visit, releases: Releases) -> None:
     with contextlib.suppress(Error):
         while releases.held:
             if taken := releases.take(asleep=True):
-                while not visit.send(release_word(tuple(taken))):
+                while not visit.send(release_word(taken)):
                     room = select.poll()
                     room.register(visit, select.POLLOUT)
                     room.poll()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import threading
@@ -94,7 +95,6 @@ class Intake:
         self._receiving = threading.Lock()  # held by the one who receives
         self._in_hand: Frame | None = None  # the loop's, until its next turn
         self._put_back: deque[Frame] = deque()  # taken, and not handed over
-        self._turn = 0
         self._bad_said = False
         self._transports: list[Transport] = []
         self._waiter = Waiter()
@@ -124,6 +124,8 @@ class Intake:
             self._release()
             raise
         self._keeper.leave()
+        self._turns = itertools.cycle(self._transports)
+        self._alone = len(self._transports) == 1
         if self._leased:
             self._keeper.start()
 
@@ -155,8 +157,7 @@ class Intake:
             return self._put_back.popleft()
         transports, stats = self._transports, self.stats
         for _ in transports:
-            self._turn = (self._turn + 1) % len(transports)
-            event = transports[self._turn].take(wait)
+            event = next(self._turns).take(wait)
             if event is None:
                 continue
             if isinstance(event, BadMessage):
@@ -211,7 +212,7 @@ class Intake:
         """The loop turns: acknowledge its frame, unless the caller has answered or kept it."""
         frame, self._in_hand = self._in_hand, None
         if frame is not None and frame.owner.wants_answers and frame.open and not frame.kept:
-            frame.owner.acknowledge(frame, soon=len(self._transports) == 1)
+            frame.owner.acknowledge(frame, self._alone)
 
     def _leave_hand(self, error: BaseException | None = None) -> None:
         """The loop is left: an error blames its frame, all else gives it back."""

@@ -83,7 +83,7 @@ class Receiver(Intake):
                 # Waiting in the receiving call itself is a third of the price of a poll and another call. It sees
                 # no other socket, so it is for the only one, and brief.
                 misses, woke = 0, 0.0
-                frame = self._take(wait=len(self._transports) == 1 and (deadline is None or deadline > _soon()))
+                frame = self._take(self._alone and (deadline is None or deadline > _soon()))
                 while frame is None:
                     self._wait(self._wait_time(deadline, misses))
                     misses, woke = misses + 1, time.monotonic()

@@ -73,7 +73,7 @@ class Releases:
         self.hold(slot)
         self.put(slot)
 
-    def take(self, asleep: bool = False) -> list[Filling]:
+    def take(self, asleep: bool = False) -> tuple[Filling, ...]:
         """All that are there; asleep: who asks sleeps now, and is to be woken for more. The owner's thread."""
         if self._woken and (wake := self._wake) is not None:
             self._woken = False
@@ -84,16 +84,14 @@ class Releases:
         living = self._living
         while self.waiting:
             slot = self.waiting.popleft()
-            held = living.get(slot, 0)
+            held = living.pop(slot, 0)
             if held == 0:
                 continue  # of a sender that is no more
             if held > 1:
                 living[slot] = held - 1
-            else:
-                del living[slot]
             taken.append(slot)
         self.held -= len(taken)
-        return taken
+        return tuple(taken)
 
     def living(self) -> tuple[Filling, ...]:
         """Those that are held, in no order. The owner's thread."""
@@ -153,8 +151,8 @@ class Region:
         When the last array on them is gone, the slot is put among the releases. Raises BadMessage for a place that does
         not lie in the region. The owner's thread.
         """
-        offset, length = place.offset, place.length
-        if not (0 <= offset <= self.size and 0 < length <= self.size - offset and offset % ALIGNMENT == 0):
+        _, _, _, offset, length, _ = place
+        if not (offset >= 0 and 0 < length <= self.size - offset and offset % ALIGNMENT == 0):
             raise BadMessage(
                 "payload",
                 f"a frame of {length} bytes at {offset} of shared memory that has {self.size}, in steps of 64",

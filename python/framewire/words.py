@@ -18,12 +18,16 @@ _RELEASE = b"\x83\xa1v\x01\xa4kind\xa7release" + _RELEASES
 _key = struct.Struct(">Q5sQ").pack
 _list = struct.Struct(">BH").pack  # 0xdc: an array of up to 65 535
 _slot = struct.Struct(">BQBIBQ").pack  # 0xce: a uint32
+_START_ONE = struct.Struct(f">{len(_START_RELEASES)}sQ{len(_SEQ)}sQ{len(_RELEASES)}sBHBQBIBQ").pack
 
 
 def start_header(epoch: int, seq: int, releases: tuple[Filling, ...] = ()) -> bytes:
     """`start`, and which slots are read no more."""
     if not releases:
         return _START + _key(epoch, _SEQ, seq)
+    if len(releases) == 1:  # mostly
+        ((region, slot, gen),) = releases
+        return _START_ONE(_START_RELEASES, epoch, _SEQ, seq, _RELEASES, 0xDC, 3, 0xCF, region, 0xCE, slot, 0xCF, gen)
     return _START_RELEASES + _key(epoch, _SEQ, seq) + _RELEASES + _slots(releases)
 
 
@@ -33,8 +37,9 @@ def release_header(releases: tuple[Filling, ...]) -> bytes:
 
 
 def _slots(releases: tuple[Filling, ...]) -> bytes:
-    slots = [_slot(0xCF, region, 0xCE, slot, 0xCF, gen) for region, slot, gen in releases]
-    return _list(0xDC, 3 * len(slots)) + b"".join(slots)
+    packed = [_list(0xDC, 3 * len(releases))]
+    packed += [_slot(0xCF, region, 0xCE, slot, 0xCF, gen) for region, slot, gen in releases]
+    return b"".join(packed)
 
 
 def done_rest(worker: str, instance: int) -> bytes:

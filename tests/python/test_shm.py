@@ -98,12 +98,12 @@ def test_a_slot_goes_back_when_the_last_view_of_it_dies(region: Region, releases
     del view
     del piece
     del buffer
-    assert releases.take(asleep=True) == []
+    assert releases.take(asleep=True) == ()
     assert not readable(releases)
     assert other.base is not None
     del other
     assert readable(releases)
-    assert releases.take() == [(7, 3, 9)]
+    assert releases.take() == ((7, 3, 9),)
     assert not readable(releases)
     assert releases.held == 0
 
@@ -113,13 +113,13 @@ def test_who_is_awake_is_not_woken(region: Region, releases: Releases) -> None:
     releases.take()
     views.pop()
     assert not readable(releases)
-    assert releases.take(asleep=True) == [(7, 2, 1)], "it is found by who looks before it sleeps"
+    assert releases.take(asleep=True) == ((7, 2, 1),), "it is found by who looks before it sleeps"
     views.pop()
     assert readable(releases)
     releases.take()
     views.pop()
     assert not readable(releases)
-    assert releases.take() == [(7, 0, 1)]
+    assert releases.take() == ((7, 0, 1),)
 
 
 def test_releases_come_in_the_order_of_deaths(region: Region, releases: Releases) -> None:
@@ -127,7 +127,7 @@ def test_releases_come_in_the_order_of_deaths(region: Region, releases: Releases
     assert releases.held == 5
     for slot in (3, 0, 4):
         del views[slot]
-    assert releases.take() == [(7, 3, 4), (7, 0, 1), (7, 4, 5)]
+    assert releases.take() == ((7, 3, 4), (7, 0, 1), (7, 4, 5))
     assert releases.held == 2
 
 
@@ -136,7 +136,7 @@ def test_views_in_a_cycle_are_given_back_by_the_collector(region: Region, releas
     ring.append(ring)
     del ring
     gc.collect()
-    assert releases.take() == [(7, 0, 1)]
+    assert releases.take() == ((7, 0, 1),)
 
 
 def test_views_die_on_any_thread(region: Region, releases: Releases) -> None:
@@ -197,7 +197,7 @@ def test_a_descriptor_beyond_the_region_is_refused(
     with pytest.raises(BadMessage, match="shared memory that has 65536"):
         look(region, 0, 1, offset, length)
     assert releases.held == 0
-    assert releases.take() == []
+    assert releases.take() == ()
 
 
 def test_the_whole_region_may_be_one_slot(region: Region) -> None:
@@ -287,9 +287,9 @@ def test_a_forked_child_gets_an_error(region: Region, releases: Releases) -> Non
         del view
         os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
-    assert releases.take() == []  # the child's death of the view is not this process's
+    assert releases.take() == ()  # the child's death of the view is not this process's
     del view
-    assert releases.take() == [(7, 0, 1)]
+    assert releases.take() == ((7, 0, 1),)
 
 
 def test_reading_costs_no_copy(region: Region) -> None:
