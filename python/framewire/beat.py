@@ -11,8 +11,9 @@ from __future__ import annotations
 
 _LEAD = 0.0008  # seconds; a thread's wake is late by some tenths, and a rehearsal takes two
 _SHORTEST, _LONGEST = 0.005, 2.0  # between frames; more often caches stay warm
-_STEADY = 0.001  # mean deviation of the times between frames, beyond which none is predicted
-_WEIGHT = 1 / 8  # of the last one
+_STEADY = 0.001  # mean deviation from the moments that were expected, beyond which none is
+_WEIGHT = 1 / 8  # of the last interval, and of the last deviation
+_PULL = 1 / 4  # of a deviation, for the next moment: a frame that is late for once moves it little
 _LATE = 0.0005  # seconds after the moment, for which who waits stays awake
 _OUTLIER = 0.002  # seconds of deviation; what is beyond says no more of how steady a stream is
 
@@ -21,27 +22,39 @@ class Beat:
     """Told of each frame that was waited for."""
 
     def __init__(self) -> None:
-        self._last = 0.0
-        self._interval = 0.0
-        self._deviation = 1.0
+        self._last = 0.0  # when the last frame came
+        self._moment = 0.0  # when it should have
+        self._interval = 0.0  # 0: unknown
+        self._deviation = _OUTLIER
+        self._missed = False  # the frame before the last did not come, or was not waited for
         self._due = False
 
     def came(self, now: float) -> None:
         interval, self._last = now - self._last, now
         if interval > _LONGEST:
-            self._due = False
+            self._moment, self._interval, self._due = now, 0.0, False
             return
-        self._deviation += _WEIGHT * (min(abs(interval - self._interval), _OUTLIER) - self._deviation)
-        self._interval += _WEIGHT * (interval - self._interval)
+        passed = max(1, round((now - self._moment) / self._interval)) if self._interval else 1
+        if not self._interval or (passed > 1 and self._missed):  # twice is another rate
+            self._moment, self._interval, self._deviation = now, interval, _OUTLIER
+            self._missed = self._due = False
+            return
+        self._missed = passed > 1
+        moment = self._moment + passed * self._interval
+        error = now - moment
+        self._moment = moment + _PULL * error
+        self._deviation += _WEIGHT * (min(abs(error), _OUTLIER) - self._deviation)
+        if not self._missed:
+            self._interval += _WEIGHT * (interval - self._interval)
         self._due = self._deviation < _STEADY and self._interval > _SHORTEST
 
     def rehearse_in(self, now: float) -> float:
         """Seconds until it is time; negative: there is nothing to rehearse for."""
-        return self._last + self._interval - _LEAD - now if self._due else -1.0
+        return self._moment + self._interval - _LEAD - now if self._due else -1.0
 
     def awake_until(self) -> float:
         """Until when it is not worth to sleep, after a rehearsal."""
-        return self._last + self._interval + _LATE
+        return self._moment + self._interval + _LATE
 
     def rehearsed(self) -> None:
         """Once a frame is enough."""

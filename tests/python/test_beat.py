@@ -32,6 +32,28 @@ def test_a_steady_stream_is_rehearsed_for_a_moment_before_its_next_frame() -> No
     assert beat.rehearse_in(now + 1 / 60) > 0
 
 
+def test_a_stream_is_known_to_be_steady_after_a_few_frames() -> None:
+    beat, now = after([1 / 60] * 10)
+    assert beat.rehearse_in(now) > 0
+
+
+def test_a_frame_that_is_late_for_once_moves_the_next_moment_little() -> None:
+    beat, now = after([1 / 60] * 100 + [1 / 60 + 0.0016])
+    assert beat.awake_until() - (now + 1 / 60 - 0.0016) == pytest.approx(0.0005, abs=0.0007)
+    assert beat.rehearse_in(now) < 1 / 60 - 0.0016, "before the next frame, which is in time"
+
+
+def test_frames_that_were_not_waited_for_are_counted_in() -> None:
+    beat, now = after([1 / 60] * 100 + [2 / 60] + [1 / 60] * 3)
+    assert beat.rehearse_in(now) == pytest.approx(1 / 60 - 0.0008, abs=1e-4)
+
+
+def test_another_rate_is_found() -> None:
+    for former, rate in (60, 25), (25, 60), (60, 50):
+        beat, now = after([1 / former] * 100 + [1 / rate] * 100)
+        assert beat.rehearse_in(now) == pytest.approx(1 / rate - 0.0008, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     "intervals",
     [
