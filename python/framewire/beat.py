@@ -4,12 +4,14 @@ A thread that has slept for some milliseconds wakes with cold caches, and then t
 the handler. The wake itself takes long where the CPU has gone to sleep meanwhile: 40 us and more on virtual machines.
 So shortly before a camera's next frame who waits for it rehearses (see rehearsal.py), and then looks again and again
 until it is there. Measured at 60 fps, p50: 0.45 ms without both, 0.33 ms with the rehearsal, 0.25 ms with both, where
-a bare descriptor takes 0.1 ms. The price is up to 1 ms of CPU a frame.
+a bare descriptor takes 0.1 ms. The price is 0.5 - 1.5 ms of CPU a frame.
 """
 
 from __future__ import annotations
 
-_LEAD = 0.0008  # seconds; a thread's wake is late by some tenths, and a rehearsal takes two
+_READY = 0.0005  # seconds from when it is time to the end of a rehearsal, at first: a thread's wake is late by tenths
+_SPARE = 0.0003  # seconds before the moment, from which on who waits is awake: frames may come early
+_LEAD_MAX = 0.0015
 _SHORTEST, _LONGEST = 0.005, 2.0  # between frames; more often caches stay warm
 _STEADY = 0.001  # mean deviation from the moments that were expected, beyond which none is
 _WEIGHT = 1 / 8  # of the last interval, and of the last deviation
@@ -28,6 +30,7 @@ class Beat:
         self._deviation = _OUTLIER
         self._missed = False  # the frame before the last did not come, or was not waited for
         self._due = False
+        self._ready = _READY
 
     def came(self, now: float) -> None:
         interval, self._last = now - self._last, now
@@ -50,12 +53,15 @@ class Beat:
 
     def rehearse_in(self, now: float) -> float:
         """Seconds until it is time; negative: there is nothing to rehearse for."""
-        return self._moment + self._interval - _LEAD - now if self._due else -1.0
+        if not self._due:
+            return -1.0
+        return self._moment + self._interval - min(_LEAD_MAX, self._ready + _SPARE) - now
 
     def awake_until(self) -> float:
         """Until when it is not worth to sleep, after a rehearsal."""
         return self._moment + self._interval + _LATE
 
-    def rehearsed(self) -> None:
-        """Once a frame is enough."""
+    def rehearsed(self, took: float) -> None:
+        """Once a frame is enough. took: seconds since it was time. One that takes longer counts for the next ones."""
         self._due = False
+        self._ready = max(took, self._ready + _WEIGHT * (took - self._ready))

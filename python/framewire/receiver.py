@@ -103,9 +103,9 @@ class Receiver(Intake):
         if not 0 < pause < seconds or not self._waiter.is_precise:
             self._waiter.wait(seconds)
         elif not self._waiter.wait_precisely(pause):
-            self._beat.rehearsed()
             for transport in self._transports:
                 transport.rehearse()
+            self._beat.rehearsed(time.monotonic() - now - pause)
             if _SEVERAL_CPUS:
                 self._waiter.wait_awake(min(now + seconds, self._beat.awake_until()))
 

@@ -25,7 +25,7 @@ def test_a_steady_stream_is_rehearsed_for_a_moment_before_its_next_frame() -> No
     beat, now = after([1 / 60] * 200)
     assert beat.rehearse_in(now) == pytest.approx(1 / 60 - 0.0008, abs=1e-4)
     assert beat.rehearse_in(now + 0.01) == pytest.approx(1 / 60 - 0.0108, abs=1e-4)
-    beat.rehearsed()
+    beat.rehearsed(0.0005)
     assert beat.rehearse_in(now) < 0, "once a frame"
     assert 0 < beat.awake_until() - (now + 1 / 60) < 0.001
     beat.came(now + 1 / 60)
@@ -35,6 +35,20 @@ def test_a_steady_stream_is_rehearsed_for_a_moment_before_its_next_frame() -> No
 def test_a_stream_is_known_to_be_steady_after_a_few_frames() -> None:
     beat, now = after([1 / 60] * 10)
     assert beat.rehearse_in(now) > 0
+
+
+def test_rehearsals_begin_as_early_as_they_take() -> None:
+    beat, now = after([1 / 60] * 200)
+    lead = []
+    for took in [0.0001] * 50 + [0.0007, 0.005] + [0.0001] * 50:
+        beat.rehearsed(took)
+        now += 1 / 60
+        beat.came(now)
+        lead.append(1 / 60 - beat.rehearse_in(now))
+    assert lead[49] == pytest.approx(0.0004, abs=1e-4)
+    assert lead[50] == pytest.approx(0.0010, abs=1e-4)
+    assert lead[51] == pytest.approx(0.0015, abs=1e-4), "within limits"
+    assert lead[-1] == pytest.approx(0.0004, abs=1e-4)
 
 
 def test_a_frame_that_is_late_for_once_moves_the_next_moment_little() -> None:
