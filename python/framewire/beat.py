@@ -12,7 +12,7 @@ from __future__ import annotations
 _READY = 0.0005  # seconds from when it is time to the end of a rehearsal, at first: a thread's wake is late by tenths
 _SPARE = 0.0003  # seconds before the moment, from which on who waits is awake: frames may come early
 _LEAD_MAX = 0.0015
-_SHORTEST, _LONGEST = 0.005, 2.0  # between frames; more often caches stay warm
+_SHORTEST, _LONGEST = 0.008, 2.0  # between frames; more often caches stay warm, or a sender copies all it can
 _STEADY = 0.001  # mean deviation from the moments that were expected, beyond which none is
 _WEIGHT = 1 / 8  # of the last interval, and of the last deviation
 _PULL = 1 / 4  # of a deviation, for the next moment: a frame that is late for once moves it little

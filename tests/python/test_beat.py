@@ -72,7 +72,7 @@ def test_another_rate_is_found() -> None:
     "intervals",
     [
         [1 / 60],
-        [0.001] * 200,  # caches stay warm
+        [0.007] * 200,  # caches stay warm
         [0.01, 0.03] * 100,  # not steady
         [1 / 60] * 200 + [5.0],  # a pause
         [3.0] * 200,
