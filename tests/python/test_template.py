@@ -101,6 +101,18 @@ def test_numbers_have_their_limits(wrong: dict[str, int]) -> None:
     assert isinstance(text, str)
 
 
+def test_a_slot_that_is_said_with_more_bytes_than_it_takes_has_its_limit() -> None:
+    def wide(slot: int) -> bytes:
+        return packed(7, PLACE | {"slot": 5}).replace(b"\xa4slot\x05", b"\xa4slot\xcf" + slot.to_bytes(8, "big"))
+
+    for slot in range(3):
+        header = read(wide(slot))
+        assert isinstance(header, Header)
+        assert header.place is not None
+        assert header.place.slot == slot
+    assert isinstance(read(wide(2**32)), str)
+
+
 def test_what_differs_in_more_than_numbers_is_not_tried_again() -> None:
     for seq in range(4):
         read(packed(seq, {}, item=f"{seq}.tif"))
