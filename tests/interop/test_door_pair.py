@@ -113,7 +113,7 @@ def test_memory_and_messages_pass(tool: Tool) -> None:
     visit.close()
     assert tool.line() == "left"
     del view
-    assert releases.take() == [(7, 0, 1)]
+    assert releases.take() == ((7, 0, 1),)
     releases.close()
 
 
