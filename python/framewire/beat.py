@@ -35,7 +35,7 @@ class Beat:
     def came(self, now: float) -> None:
         interval, self._last = now - self._last, now
         if interval > _LONGEST:
-            self._moment, self._interval, self._due = now, 0.0, False
+            self._interval, self._due = 0.0, False
             return
         passed = max(1, round((now - self._moment) / self._interval)) if self._interval else 1
         if not self._interval or (passed > 1 and self._missed):  # twice is another rate

@@ -141,8 +141,9 @@ class Header:
         if len(data) > HEADER_MAX:
             raise BadMessage("header_size", f"header: {len(data)} bytes, at most {HEADER_MAX}")
         data = bytes(data)
-        if (known := recall(data)) is not None:
-            return known  # type: ignore[no-any-return]
+        known: Header | None = recall(data)
+        if known is not None:
+            return known
         try:
             fields = msgpack.unpackb(data, ext_hook=refuse_ext)
         except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as fault:

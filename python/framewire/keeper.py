@@ -79,7 +79,7 @@ class Keeper:
         self.driver = threading.get_ident()
 
     def leave(self) -> None:
-        if self.driver != threading.get_ident():
+        if not self.mine:
             return
         self._turns += 1
         self.driver = 0

@@ -151,8 +151,8 @@ class Region:
         When the last array on them is gone, the slot is put among the releases. Raises BadMessage for a place that does
         not lie in the region. The owner's thread.
         """
-        _, _, _, offset, length, _ = place
-        if not (offset >= 0 and 0 < length <= self.size - offset and offset % ALIGNMENT == 0):
+        offset, length = place.offset, place.length
+        if not (0 <= offset <= self.size and 0 < length <= self.size - offset and offset % ALIGNMENT == 0):
             raise BadMessage(
                 "payload",
                 f"a frame of {length} bytes at {offset} of shared memory that has {self.size}, in steps of 64",

@@ -79,9 +79,9 @@ def recall(data: bytes) -> Any:
 
 def remember(data: bytes, header: Any) -> None:
     """A frame's header was read from data, and is sound."""
-    key = len(data), data[:_START]
     if len(data) > _SIZE_MAX:
         return
+    key = len(data), data[:_START]
     if key not in _known:
         if len(_known) >= _KNOWN_MAX:
             _known.clear()

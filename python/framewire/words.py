@@ -37,9 +37,8 @@ def release_header(releases: tuple[Filling, ...]) -> bytes:
 
 
 def _slots(releases: tuple[Filling, ...]) -> bytes:
-    packed = [_list(0xDC, 3 * len(releases))]
-    packed += [_slot(0xCF, region, 0xCE, slot, 0xCF, gen) for region, slot, gen in releases]
-    return b"".join(packed)
+    slots = [_slot(0xCF, region, 0xCE, slot, 0xCF, gen) for region, slot, gen in releases]
+    return _list(0xDC, 3 * len(slots)) + b"".join(slots)
 
 
 def done_rest(worker: str, instance: int) -> bytes:

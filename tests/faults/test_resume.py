@@ -74,7 +74,7 @@ def test_sigterm_while_a_worker_hangs_ends_within_the_drain_time(send: Send, tmp
         sending.running.signal()
         began = time.monotonic()
         sending.wait(20, code=3)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 2
     account = json.loads(sending.summary.read_text())
     assert account["captured"] == account["done"] + account["in_flight"]
     assert account["done"] == 20 and account["in_flight"] >= 1

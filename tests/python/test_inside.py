@@ -463,7 +463,7 @@ def test_nothing_is_left_of_a_receiver_without_views(hub: LocalHub, receive: Ope
     rehearse(receiver)
     receiver.close()
     until(lambda: hub.line is None)
-    until(lambda: len(os.listdir("/proc/self/fd")) <= before)  # fewer, where an earlier test's is closed meanwhile
+    until(lambda: len(os.listdir("/proc/self/fd")) == before)
 
 
 # Forks
