@@ -2,8 +2,8 @@
  *
  * Prints its URL, waits for WORKERS, sends COUNT frames, and prints as one line of JSON what all but the first tenth cost.
  * FILL: `number` writes the frame's number into its first bytes, `clock` the time, `stamps` the number at each 64 KiB and at
- * the end and the time of before at byte 16, `copy` copies a whole frame in first. RATE: frames a second; 0: as fast as
- * they are taken. `times`: when each result came.
+ * the end and the time of before at byte 16, `copy` copies a whole frame in first (fw_frame_copy()). RATE: frames a second;
+ * 0: as fast as they are taken. `times`: when each result came.
  * leased_send memcpy WxH COUNT measures one core that copies a frame into a warm slot.
  */
 #include <stdio.h>
@@ -38,10 +38,12 @@ static void stamp(char *data, size_t size, uint64_t number) {
     memcpy(data + size - sizeof both, both, sizeof both);
 }
 
-static void fill(const char *how, char *data, size_t size, const char *picture, uint64_t number) {
+static void fill(const char *how, fw_frame *frame, const char *picture, uint64_t number) {
     int64_t now = clock_ns(CLOCK_MONOTONIC);
+    char *data = fw_frame_data(frame);
+    size_t size = fw_frame_size(frame);
     if (strcmp(how, "copy") == 0)
-        memcpy(data, picture, size);
+        check(fw_frame_copy(frame, picture, 0), "copy");
     if (strcmp(how, "copy") == 0 || strcmp(how, "stamps") == 0) {
         stamp(data, size, number);
         memcpy(data + TIME_AT, &now, sizeof now);
@@ -144,7 +146,7 @@ int main(int argc, char **argv) {
         due = due == 0 ? clock_ns(CLOCK_MONOTONIC) : due + (int64_t)(rate > 0 ? 1e9 / rate : 0);
         if (rate > 0)
             pause_until(due);
-        fill(how, fw_frame_data(frame), format.size, picture, number);
+        fill(how, frame, picture, number);
         check(fw_sender_send(sender, &frame), "send");
     }
     check(fw_sender_finish(sender), "finish");

@@ -53,10 +53,11 @@ is their range. On another machine the numbers differ, and the ratios hardly do.
 - **CPU a frame, many workers to 1**: the sender's, at 1000 frames a second of 64x64, each to the worker that is idle
   longest.
 - **1 of 4 workers killed**: what the second after it lacks of the frames of the one before, at 400 frames a second.
-- **copied in**: a whole picture is copied into each frame and read by a worker in shared memory, beside one core that
-  copies it into two slots of such memory in turn. The line below is the same without leases, account or answers: a
-  slot's number goes over a Unix socket to a process in C, and comes back (`bench/bare_copy.c`). What it lacks to 1 is
-  mostly the wake of the reader, in the time of who copies: 10 - 30 us a frame on virtual machines.
+- **copied in**: a whole picture is copied into each frame (`fw_frame_copy()`) and read by a worker in shared memory,
+  beside one core that copies it into two slots of such memory in turn (`memcpy()`), and nobody reads. The line below
+  is the same without leases, account or answers: a slot's number goes over a Unix socket to a process in C, and comes
+  back (`bench/bare_copy.c`). What it lacks to 1 is mostly the wake of the reader, in the time of who copies: 10 - 30
+  us a frame on virtual machines.
 - **in place**: frames are filled in shared memory by who made them, so that only a number is written; the worker reads
   64 bytes of each, and holds up to 16.
 - **from send to handler**: the time is written into a frame right before it is sent. The bare descriptor is an offset

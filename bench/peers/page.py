@@ -37,7 +37,8 @@ Measured on {cores} cores ({cpu}), Linux {kernel}.
 - Every reader is Python and does the same with each frame (`bench/peers/frames.py`): it takes the array, compares all
   stamps with the number that is due, and reads a byte of every page. A lost, torn or overwritten frame ends the run.
 - Framewire's sender is in C (`bench/leased_send.c`), as it is in use, and each of its frames is leased and answered
-  (but for push+tcp). The peers' senders are Python; NumPy copies the picture with the same `memcpy`.
+  (but for push+tcp). The peers' senders are Python; NumPy copies the picture with `memcpy`, and
+  Framewire's with `fw_frame_copy()`.
 - **frames/s, GB/s**: as fast as frames are taken, more than half a second a round. **CPU s/GB**: user and system time
   of both sides and of every process that they start.
 - **p50, p99** of the delay at {fps} fps, from before the frame is copied in until the reader has the array; where the

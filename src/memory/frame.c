@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "memory/copy.h"
 
 #define ITEM_MAX 4096
 
@@ -67,6 +68,18 @@ void *fw_frame_data(fw_frame *self) {
 
 size_t fw_frame_size(const fw_frame *self) {
     return self->header.format.size;
+}
+
+fw_status fw_frame_copy(fw_frame *self, const void *pixels, size_t stride) {
+    const fw_format *format = &self->header.format;
+    size_t rows = format->encoding == FW_RAW && format->ndim > 1 ? format->shape[0] : 1;
+    size_t row = rows > 0 ? format->size / rows : 0;
+    if (self->drop)
+        return fw_fail(FW_INVALID, "a frame that was received is for reading only");
+    if (stride > 0 && stride < row)
+        return fw_fail(FW_INVALID, "rows of %zu bytes cannot lie %zu bytes apart", row, stride);
+    fw_copy_rows(self->data, pixels, row, rows, stride > 0 ? stride : row);
+    return FW_OK;
 }
 
 const fw_format *fw_frame_format(const fw_frame *self) {

@@ -46,6 +46,17 @@ static inline void make_folder(const char *path) {
     assert_int_equal(mkdir(path, 0755), 0);
 }
 
+/* A text file below the folder, in folders that are made where they are missing. */
+static inline void write_below(const char *name, const char *text) {
+    char path[200];
+    snprintf(path, sizeof path, "%s", name);
+    for (char *slash = path; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
+        *slash = '\0';
+        mkdir(path, 0700);
+    }
+    write_file(name, text, strlen(text));
+}
+
 /* A PGM of 2 x 2 pixels, all of this value. */
 static inline void write_image(const char *path, uint8_t value) {
     uint8_t bytes[15] = "P5\n2 2\n255\n";

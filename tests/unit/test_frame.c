@@ -66,6 +66,27 @@ static void a_frame_over_a_slot_gives_it_back(void **state) {
     fw_pool_close(&pool);
 }
 
+static void pixels_are_copied_in_from_rows_that_are_padded(void **state) {
+    (void)state;
+    uint8_t padded[5 * 128], packed[5 * 99];
+    for (size_t i = 0; i < sizeof padded; i++)
+        padded[i] = (uint8_t)(i * 7);
+    for (size_t y = 0; y < 5; y++)
+        memcpy(packed + y * 99, padded + y * 128, 99);
+    fw_frame *frame = frame_of(RGB);
+    assert_ok(fw_frame_copy(frame, padded, 128));
+    assert_memory_equal(fw_frame_data(frame), packed, sizeof packed);
+    assert_ok(fw_frame_copy(frame, padded, 0));
+    assert_memory_equal(fw_frame_data(frame), padded, sizeof packed);
+    assert_fails(fw_frame_copy(frame, packed, 98), FW_INVALID, "rows of 99 bytes cannot lie 98 bytes apart");
+    assert_memory_equal(fw_frame_data(frame), padded, sizeof packed);
+    fw_frame_drop(&frame);
+    frame = frame_of(JPEG);
+    assert_ok(fw_frame_copy(frame, padded, 0));
+    assert_memory_equal(fw_frame_data(frame), padded, 100);
+    fw_frame_drop(&frame);
+}
+
 static void only_what_is_encoded_may_come_out_smaller(void **state) {
     (void)state;
     fw_frame *frame = frame_of(JPEG);
@@ -129,6 +150,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_of_its_own_memory_is_aligned_and_said_whole),
         cmocka_unit_test(a_frame_over_a_slot_gives_it_back),
+        cmocka_unit_test(pixels_are_copied_in_from_rows_that_are_padded),
         cmocka_unit_test(only_what_is_encoded_may_come_out_smaller),
         cmocka_unit_test(an_item_is_copied_and_checked),
         cmocka_unit_test(facts_are_packed_as_they_are_set),

@@ -5,11 +5,7 @@
 static void put(const char *name, const char *text) {
     char path[200];
     snprintf(path, sizeof path, "sys/kernel/mm/transparent_hugepage/%s", name);
-    for (char *slash = path; (slash = strchr(slash, '/')); *slash++ = '/') {
-        *slash = '\0';
-        mkdir(path, 0700);
-    }
-    write_file(path, text, strlen(text));
+    write_below(path, text);
 }
 
 static bool offered(void) {

@@ -242,6 +242,7 @@ static void a_frame_says_what_it_is(void **state) {
     assert_ok(fw_frame_get_float(frame, "number", &gain));
     assert_true(gain == -5);
     assert_fails(fw_frame_set_item(frame, "other"), FW_INVALID, "received");
+    assert_fails(fw_frame_copy(frame, "", 0), FW_INVALID, "received");
     assert_ok(fw_receiver_progress(receiver, frame));
     assert_ok(fw_receiver_reply(receiver, &frame, NULL));
     fw_receiver_close(&receiver);

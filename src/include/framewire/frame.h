@@ -89,6 +89,11 @@ FW_API void fw_frame_free(fw_frame **frame_p);
 FW_API void *fw_frame_data(fw_frame *self);
 FW_API size_t fw_frame_size(const fw_frame *self);
 
+/* Copy a frame's pixels in from a driver's own memory, where its rows (shape[0] of them) begin `stride` bytes apart; 0: they
+ * are packed. Made for frames that another core reads next: large ones are up to twice as fast as with memcpy().
+ * FW_INVALID: rows are longer than the stride, or the frame was received. Any thread. Since 0.1. */
+FW_API fw_status fw_frame_copy(fw_frame *self, const void *pixels, size_t stride);
+
 /* The frame's format, with dtype, ndim, shape and size filled in for an image too. Owned by the frame. */
 FW_API const fw_format *fw_frame_format(const fw_frame *self);
 
