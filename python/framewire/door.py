@@ -25,6 +25,7 @@ PACKET_MAX = 128 << 10  # bytes; what does not fit travels in a memfd
 PARTS_MAX = 67
 OUTSIDE_MAX = 256 << 20
 TOKEN_SIZE = 16
+WAIT = 8  # ms; the system makes it up to 4 ms more
 
 _VERSION = 1
 _OUTSIDE = 1 << 31  # of a length: the part is in the memfd
@@ -36,6 +37,7 @@ _FACTS = struct.Struct("<2Q")  # of MEMORY
 # Plain numbers: an operation on flags takes longer than to receive.
 _NOW = int(socket.MSG_DONTWAIT)
 _TAKE = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
+_WAIT = int(socket.MSG_CMSG_CLOEXEC)
 _CUT = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 _FD_SIZE = array.array("i").itemsize
 _FDS_ROOM = socket.CMSG_SPACE(4 * _FD_SIZE)  # for more than the one that may come, so that others are seen and closed
@@ -74,8 +76,8 @@ class Packet(NamedTuple):
 class Visit:
     """A receiver at a sender's door: it has knocked; ACCEPTED or REFUSED is the first packet that comes.
 
-    Nothing here waits, but for at most a second to get through where many come at a time. One thread uses it. Once a
-    method has raised Error, the visit is over.
+    Nothing here waits, but for at most a second to get through where many come at a time, and where `receive` is told
+    to. One thread uses it. Once a method has raised Error, the visit is over.
     """
 
     def __init__(self, folder: str | None, name: str, token: bytes) -> None:
@@ -89,6 +91,7 @@ class Visit:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PACKET_MAX * 3 // 2)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, WAIT * 1000))
             _connect(self._socket, find_folder(folder), name)
             self._knock(token)
         except BaseException:
@@ -180,14 +183,14 @@ class Visit:
             raise Error(f"a packet cannot be sent through the door: {error.strerror}") from None
         return True
 
-    def receive(self) -> list[bytes] | Packet | None:
-        """What came next: of a message, its parts. None: nothing is there.
+    def receive(self, wait: bool = False) -> list[bytes] | Packet | None:
+        """What came next: of a message, its parts. None: nothing is there; with `wait`, nor has come for WAIT ms.
 
         Raises Error once all is received and the sender has hung up, and for what breaks the format.
         """
         while True:
             try:
-                data, notes, flags, _ = self._socket.recvmsg(PACKET_MAX, _FDS_ROOM, _TAKE)
+                data, notes, flags, _ = self._socket.recvmsg(PACKET_MAX, _FDS_ROOM, _WAIT if wait else _TAKE)
                 break
             except BlockingIOError:
                 return None

@@ -121,11 +121,11 @@ class Inside:
 
     # Messages
 
-    def receive(self) -> list[bytes] | None:
-        """The next message; None: there is none."""
+    def receive(self, wait: bool = False) -> list[bytes] | None:
+        """The next message; None: there is none, or with `wait`, none has come for a moment."""
         while self.visit is not None:
             try:
-                packet = self.visit.receive()
+                packet = self.visit.receive(wait)
                 if not isinstance(packet, Packet):
                     return packet
                 self._on_packet(packet)

@@ -32,6 +32,8 @@ from .words import done_header, done_rest
 CREDIT_MAX = 64
 _PROGRESS_AT_LEAST = 10  # times within a deadline
 _PROGRESS_EVERY = 1.0  # seconds, if the deadline is longer
+_SOON = 0.005  # seconds: who waits less for a frame is still warm, and does so in the receive itself
+_THERE = 1e-5  # seconds that a receive takes that has not waited
 _STUCK = 2.0  # seconds of waiting for a frame while all credit is used up, until it is said
 
 
@@ -49,6 +51,8 @@ class LeasedWorker(Session):
         self._news: deque[Frame | BadMessage] = deque()  # guarded frames that may go, and bad messages
         self._progressed: dict[Key, float] = {}  # when it was said
         self._hungry = False  # the user waits
+        self._idle = 0.0  # since when; 0: not, or not for the first time
+        self._soon = False  # the next frame comes soon, as the last ones did
         self._stuck_since: float | None = None
         self._stage: Stage | None = None
         self._twin: LeasedWorker | None = None
@@ -61,6 +65,8 @@ class LeasedWorker(Session):
         while True:
             if (self._waiting or self._news) and (event := self._next()) is not None:
                 self._hungry = False
+                if self._idle:
+                    self._soon, self._idle = time.monotonic() - self._idle < _SOON, 0.0
                 return event
             if self._keeper.always:  # its thread reads
                 if self._hungry:
@@ -68,15 +74,36 @@ class LeasedWorker(Session):
                 self._go_hungry()
                 self._clear_ready()
                 continue  # what came before that was cleared is there now
-            # An answer can leave with the next frame's start, if that one is there already.
-            if self._outbox.words and not self._inside.here:
+            here = self._inside.here
+            soon = wait and here and self._soon
+            if soon:
+                self._say_released()
+            # At the door an answer can leave with the next frame's start, if that one is there already.
+            if self._outbox.words and (soon or not here):
                 self.flush()
-            # Only who owes nothing may sleep in the socket: answers from other threads would have to wait.
-            if not self._read(wait and self.up and not self._started):
+            if not (self._read_soon() if soon else self._read(wait and not here and self._may_sleep())):
                 if self._outbox.words:
                     self.flush()
                 self._go_hungry()
+                if wait:
+                    self._idle = time.monotonic()
                 return None
+
+    def _may_sleep(self) -> bool:
+        """In the socket, that is: only who owes nothing, for what other threads answer and let go would have to wait.
+
+        One frame may be held: a loop's last one, until its variable is another's.
+        """
+        return self.up and not self._started and self._inside.releases.held <= 1
+
+    def _read_soon(self) -> bool:
+        """As _read; it waits in the receive, which saves one that fails, a poll, and a third of a frame's way."""
+        if not self._may_sleep():
+            return self._read()
+        began = time.monotonic()
+        came = self._read(True)
+        self._soon = came and time.monotonic() - began > _THERE
+        return came
 
     def _go_hungry(self) -> None:
         if not self._hungry and self._is_full():

@@ -190,10 +190,10 @@ class Session(Role):
             os.eventfd_write(self._ready, 1)
 
     def _read(self, wait: bool = False) -> bool:
-        """Read one message; false: there is none. With `wait`, look for up to BRIEFLY ms."""
+        """Read one message; false: there is none. With `wait`, look for up to BRIEFLY ms; at the door, for a moment."""
         inside = self._inside
         if inside.visit is not None:
-            if (parts := inside.receive()) is not None:
+            if (parts := inside.receive(wait)) is not None:
                 inside.releases.asleep = False
                 self._hear(parts, inside=True)
                 return True

@@ -10,13 +10,14 @@ import select
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from framewire import Error
-from framewire.door import PACKET_MAX, PARTS_MAX, Kind, Packet, Visit, find_folder
+from framewire.door import PACKET_MAX, PARTS_MAX, WAIT, Kind, Packet, Visit, find_folder
 
 TOKEN = bytes(range(16))
 NAME = "4242-c0ffee0123456789.door"
@@ -98,6 +99,17 @@ def test_the_knock_is_a_token_and_the_pidfd_of_this_process(hub: Hub, tmp_path: 
     assert f"Pid:\t{os.getpid()}\n" in facts
     os.close(pidfd)
     visit.close()
+
+
+def test_a_receive_may_wait_for_a_moment(hub: Hub, visit: Visit) -> None:
+    began = time.monotonic()
+    assert visit.receive(wait=True) is None
+    assert time.monotonic() - began >= WAIT / 1000
+    hub.send(packet(2))
+    assert visit.receive(wait=True) == Packet(Kind.ACCEPTED, [], -1)
+    hub.line.close()
+    with pytest.raises(Error, match="hung up"):
+        visit.receive(wait=True)
 
 
 def test_the_answer_is_the_first_packet(hub: Hub, visit: Visit) -> None:

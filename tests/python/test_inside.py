@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import framewire
-from framewire import aio
+from framewire import aio, lease
+from framewire.door import Visit
 from helpers.local_hub import REFUSED, LocalHub
 from helpers.sender import picture, until
 
@@ -132,6 +133,87 @@ def test_what_comes_over_zeromq_is_seen_by_who_is_inside(hub: LocalHub, receive:
         receiver.receive(30)
     asking.join()
     assert [word["kind"] for word in hub.all].count("hello") == 2
+
+
+Waits = list[bool]
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """Of each receive at the door, whether it was to wait."""
+    seen: Waits = []
+
+    def receive(self: Visit, wait: bool = False) -> object:
+        seen.append(wait)
+        return received(self, wait)
+
+    received = Visit.receive
+    monkeypatch.setattr(Visit, "receive", receive)
+    monkeypatch.setattr(lease, "_SOON", 10.0)  # this hub takes its time
+    return seen
+
+
+def stream(hub: LocalHub, count: int, slots: int = 8) -> threading.Thread:
+    """Frames one by one, each as soon as the one before is answered."""
+
+    def lend() -> None:
+        for seq in range(count):
+            hub.lend(seq, seq % slots, gen=seq + 1)
+            until(lambda seq=seq: sum(word["kind"] == "result" for word in hub.all) > seq)
+
+    thread = threading.Thread(target=lend)
+    thread.start()
+    return thread
+
+
+def test_who_gets_frames_soon_waits_in_the_receive(hub: LocalHub, receive: Open, waits: Waits) -> None:
+    receiver = receive()
+    lending = stream(hub, 60)
+
+    def stop() -> None:
+        lending.join()
+        receiver.stop()
+
+    threading.Thread(target=stop).start()
+    due = iter(range(60))
+    for frame in receiver:
+        assert (frame.seq, frame.transport) == (next(due), "shm")
+        assert np.array_equal(frame.array, picture(frame.seq))
+        if frame.seq == 30:
+            before = sum(waits)
+        if frame.seq < 30:
+            del frame  # else it is held until the next one is there
+    assert next(due, None) is None
+    assert before > 5
+    assert sum(waits) - before > 5
+    assert hub.packets.count(2) > 10, "an answer and what is released travel together"
+
+
+def test_who_owes_something_does_not_wait_where_other_threads_cannot_wake_it(
+    hub: LocalHub, receive: Open, waits: Waits
+) -> None:
+    receiver = receive(credit=3)
+    lending = stream(hub, 41)
+    arrays = []
+    kept = None
+    for frame in receiver:
+        if frame.seq in (20, 21):
+            arrays.append(frame.array)  # answered, and still viewed
+            waits.clear()
+        elif frame.seq == 30:
+            assert not any(waits)
+            arrays.clear()
+        elif frame.seq == 40:
+            kept = frame.keep()
+            waits.clear()
+            break
+        del frame
+    assert kept is not None
+    with pytest.raises(framewire.Timeout):
+        receiver.receive(0.2)
+    assert not any(waits)
+    kept.reply()
+    lending.join()
 
 
 def test_what_is_read_no_more_is_said_before_bye(hub: LocalHub, receive: Open) -> None:
