@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "delivery/receiver.h"
-#include "memory/copy.h"
 
 static fw_got *find(const fw_feed *self, const fw_header *header) {
     for (fw_got *got = self->held; got != NULL; got = got->after)
@@ -31,7 +30,7 @@ static bool find_bytes(fw_feed *self, fw_got *got, zmq_msg_t *messages, const fw
         }
         got->frame.data = got->copy = malloc(size);
         if (got->copy != NULL)
-            fw_copy(got->copy, parts[FW_PARTS_BEFORE_PAYLOAD].data, size);
+            memcpy(got->copy, parts[FW_PARTS_BEFORE_PAYLOAD].data, size);
         return got->copy != NULL;
     }
     const void *bytes = self->lent != NULL && self->lent->region == place->region
@@ -54,7 +53,7 @@ static bool find_bytes(fw_feed *self, fw_got *got, zmq_msg_t *messages, const fw
     got->frame.transport = "copy";
     if (got->copy == NULL)
         return false;
-    fw_copy(got->copy, bytes, (size_t)place->length);
+    memcpy(got->copy, bytes, (size_t)place->length);
     fw_feed_release(self, &got->filling);
     return true;
 }

@@ -105,7 +105,3 @@ void fw_copy_rows(void *to, const void *from, size_t row, size_t rows, size_t st
     if (copy == copy_past_cache)
         end_of_copy();
 }
-
-void fw_copy(void *to, const void *from, size_t size) {
-    fw_copy_rows(to, from, size, 1, size);
-}
