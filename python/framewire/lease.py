@@ -51,7 +51,7 @@ class LeasedWorker(Session):
         self._news: deque[Frame | BadMessage] = deque()  # guarded frames that may go, and bad messages
         self._progressed: dict[Key, float] = {}  # when it was said
         self._hungry = False  # the user waits
-        self._idle = 0.0  # since when; 0: not, or not for the first time
+        self._idle = 0.0  # since when nothing was there; 0: the last frame was not waited for
         self._soon = False  # the next frame comes soon, as the last ones did
         self._stuck_since: float | None = None
         self._stage: Stage | None = None

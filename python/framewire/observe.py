@@ -48,7 +48,7 @@ class LeasedObserver(Session):
                 self._clear_ready()
                 self._ask()
                 continue  # what came before that was cleared is there now
-            if not self._keeper.mine or not self._read(wait and self.up):
+            if not self._keeper.mine or not self._read(wait and self.up and not self._inside.here):
                 return None
 
     def _call_back(self) -> None:

@@ -153,12 +153,12 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     return seen
 
 
-def stream(hub: LocalHub, count: int, slots: int = 8) -> threading.Thread:
+def stream(hub: LocalHub, count: int) -> threading.Thread:
     """Frames one by one, each as soon as the one before is answered."""
 
     def lend() -> None:
         for seq in range(count):
-            hub.lend(seq, seq % slots, gen=seq + 1)
+            hub.lend(seq, seq % 8, gen=seq + 1)
             until(lambda seq=seq: sum(word["kind"] == "result" for word in hub.all) > seq)
 
     thread = threading.Thread(target=lend)
@@ -214,6 +214,17 @@ def test_who_owes_something_does_not_wait_where_other_threads_cannot_wake_it(
     assert not any(waits)
     kept.reply()
     lending.join()
+
+
+def test_an_observer_sleeps_where_others_can_wake_it(hub: LocalHub, receive: Open, waits: Waits) -> None:
+    receiver = receive(role="observer")
+    threading.Thread(target=lambda: [hub.lend(seq, seq) for seq in range(5)]).start()
+    while receiver.receive(10).seq != 4:
+        pass
+    with pytest.raises(framewire.Timeout):
+        receiver.receive(0.2)
+    assert waits
+    assert not any(waits)
 
 
 def test_what_is_read_no_more_is_said_before_bye(hub: LocalHub, receive: Open) -> None:

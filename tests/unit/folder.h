@@ -46,9 +46,9 @@ static inline void make_folder(const char *path) {
     assert_int_equal(mkdir(path, 0755), 0);
 }
 
-/* A text file below the folder, in folders that are made where they are missing. */
+/* A text file, in folders that are made where they are missing. */
 static inline void write_below(const char *name, const char *text) {
-    char path[200];
+    char path[300];
     snprintf(path, sizeof path, "%s", name);
     for (char *slash = path; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
         *slash = '\0';

@@ -1,9 +1,4 @@
-#include "check.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "folder.h"
 
 #include "base/log.h"
 #include "memory/limit.h"
@@ -39,14 +34,7 @@ static int remove_root(void **state) {
 static void put(const char *name, const char *text) {
     char path[300];
     snprintf(path, sizeof path, "%s/%s", root, name);
-    for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
-        *slash = '\0';
-        mkdir(path, 0700);
-    }
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    write_below(path, text);
 }
 
 static void without_cgroups_there_is_no_limit(void **state) {
