@@ -51,6 +51,17 @@ static void rows_become_one_run(void **state) {
     check_copy(0, 0, 16, 0, 32);
 }
 
+/* Each of the ways that are tried in turn. */
+static void every_way_copies_the_same(void **state) {
+    (void)state;
+    size_t size = (size_t)1 << 20;
+    for (size_t i = 0; i < 8; i++) {
+        check_copy(0, 0, size, 1, size);
+        check_copy(i, 63, size + i, 1, size + i);
+        check_copy(i, 0, 4999, size / 4999 + 1, 5003);
+    }
+}
+
 /* As above, of frames that are larger than the cache. */
 static void what_goes_past_the_cache_is_whole(void **state) {
     (void)state;
@@ -74,6 +85,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_is_copied_and_no_other),
         cmocka_unit_test(rows_become_one_run),
+        cmocka_unit_test(every_way_copies_the_same),
         cmocka_unit_test(what_goes_past_the_cache_is_whole),
         cmocka_unit_test_setup_teardown(the_largest_cache_counts, folder_make, folder_remove),
     };
