@@ -162,7 +162,11 @@ class Intake:
                 continue
             if isinstance(event, BadMessage):
                 stats.bad[event.reason] += 1
-                raise event
+                # Else it would hold itself by its traceback, and with it the caller's next frame.
+                try:
+                    raise event.with_traceback(None)
+                finally:
+                    del event
             stats.frames += 1
             stats.bytes += event.nbytes
             return event

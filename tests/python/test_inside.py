@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import select
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -143,9 +145,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     """Of each receive at the door, whether it was to wait."""
     seen: Waits = []
 
-    def receive(self: Visit, wait: bool = False) -> object:
+    def receive(self: Visit, wait: bool = False, *known: Any) -> object:
         seen.append(wait)
-        return received(self, wait)
+        return received(self, wait, *known)
 
     received = Visit.receive
     monkeypatch.setattr(Visit, "receive", receive)
@@ -225,6 +227,20 @@ def test_an_observer_sleeps_where_others_can_wake_it(hub: LocalHub, receive: Ope
         receiver.receive(0.2)
     assert waits
     assert not any(waits)
+
+
+def test_a_bad_message_holds_no_later_frame(hub: LocalHub, receive: Open) -> None:
+    receiver = receive()
+    threading.Thread(target=lambda: [hub.lend(seq, seq, region=6 + (seq > 0)) for seq in range(3)]).start()
+    gc.disable()
+    try:
+        for frame in receiver:
+            if frame.seq == 2:
+                break  # it is in the loop's hand
+            del frame
+        until(lambda: receiver._transports[0]._inside.releases.held == 1)  # type: ignore[attr-defined]
+    finally:
+        gc.enable()
 
 
 def test_what_is_read_no_more_is_said_before_bye(hub: LocalHub, receive: Open) -> None:
