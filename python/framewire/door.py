@@ -13,13 +13,16 @@ import re
 import socket
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import Error
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from .header import Header
+    from .template import Template
 
 PACKET_MAX = 128 << 10  # bytes; what does not fit travels in a memfd
 PARTS_MAX = 67
@@ -44,6 +47,10 @@ _FDS_ROOM = socket.CMSG_SPACE(4 * _FD_SIZE)  # for more than the one that may co
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,57}\.door")
 
 
+Known = Mapping[int, "Template"]
+NONE_KNOWN: Known = {}
+
+
 class Kind(enum.IntEnum):
     """What a packet is."""
 
@@ -56,6 +63,7 @@ class Kind(enum.IntEnum):
 
 _MESSAGE = int(Kind.MESSAGE)
 _JOINED_MAX = 4096  # bytes
+_ONLY_BYTES = {bytes}
 
 
 class Packet(NamedTuple):
@@ -135,7 +143,10 @@ class Visit:
         both = [*parts, *then] if then else parts
         count = len(both)
         if count <= PARTS_MAX:
-            sizes = [len(part) if type(part) is bytes else memoryview(part).nbytes for part in both]
+            if {*map(type, both)} == _ONLY_BYTES:  # mostly
+                sizes = [*map(len, both)]  # type: ignore[arg-type]
+            else:
+                sizes = [memoryview(part).nbytes for part in both]
             head = _HEADS[count]
             size = sum(sizes) + head.size
             if size <= PACKET_MAX:
@@ -183,9 +194,10 @@ class Visit:
             raise Error(f"a packet cannot be sent through the door: {error.strerror}") from None
         return True
 
-    def receive(self, wait: bool = False) -> list[bytes] | Packet | None:
+    def receive(self, wait: bool = False, known: Known = NONE_KNOWN) -> list[bytes] | Packet | Header | None:
         """What came next: of a message, its parts. None: nothing is there; with `wait`, nor has come for WAIT ms.
 
+        known: templates of whole packets, by their length; of one that fits, the header.
         Raises Error once all is received and the sender has hung up, and for what breaks the format.
         """
         while True:
@@ -198,7 +210,12 @@ class Visit:
                 continue  # something that we sent was not read, and that is told before what the other side sent
             except OSError as error:
                 raise Error(f"nothing can be received through the door: {error.strerror}") from None
-        if data[:4] == _TWO_PARTS and len(data) > _TWO.size and not notes and not flags & _CUT:  # mostly
+        plain = not notes and not flags & _CUT
+        if plain and (template := known.get(len(data))) is not None:
+            header: Header | None = template.header(data)
+            if header is not None:
+                return header
+        if data[:4] == _TWO_PARTS and len(data) > _TWO.size and plain:  # mostly
             _, first, second = _TWO.unpack_from(data)
             middle = _TWO.size + first
             if middle + second == len(data):  # neither is outside, which is a size that no packet has
@@ -254,6 +271,11 @@ class Visit:
         self._socket.close()
         if self._aside is not None:
             self._aside.close()
+
+
+def two_parts(first: bytes, second: int) -> bytes:
+    """How a packet begins that is a message of two parts: up to the second one, of so many bytes."""
+    return _TWO.pack(_TWO_PARTS, len(first), second) + first
 
 
 def find_folder(asked: str | None) -> str:

@@ -10,17 +10,20 @@ import os
 import select
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .door import Kind, Packet, Visit
+from .door import NONE_KNOWN, Kind, Known, Packet, Visit
 from .errors import BadMessage, Error
 from .leased import SLOTS_MAX, Filling, Place
 from .shm import ALIGNMENT, Region, Releases
 from .transport import FOREVER
 from .words import release_header
+
+if TYPE_CHECKING:
+    from .header import Header
 
 _KNOCK_WITHIN = 2.0  # seconds until a door that does not answer is given up
 _TRIES = 3  # who was thrown out so often does without
@@ -121,11 +124,17 @@ class Inside:
 
     # Messages
 
-    def receive(self, wait: bool = False) -> list[bytes] | None:
-        """The next message; None: there is none, or with `wait`, none has come for a moment."""
+    @overload
+    def receive(self, wait: bool = False) -> list[bytes] | None: ...
+
+    @overload
+    def receive(self, wait: bool, known: Known) -> list[bytes] | Header | None: ...
+
+    def receive(self, wait: bool = False, known: Known = NONE_KNOWN) -> list[bytes] | Header | None:
+        """The next message; None: there is none, or with `wait`, none has come for a moment. known: see Visit."""
         while self.visit is not None:
             try:
-                packet = self.visit.receive(wait)
+                packet = self.visit.receive(wait, known)
                 if not isinstance(packet, Packet):
                     return packet
                 self._on_packet(packet)

@@ -19,6 +19,7 @@ from .frame import Frame
 from .header import ERROR_MAX, Array, Header
 from .header_fields import described
 from .inside import Inside
+from .lane import THERE, Lane
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say
 from .outbox import Key, Outbox
@@ -33,7 +34,6 @@ CREDIT_MAX = 64
 _PROGRESS_AT_LEAST = 10  # times within a deadline
 _PROGRESS_EVERY = 1.0  # seconds, if the deadline is longer
 _SOON = 0.005  # seconds: who waits less for a frame is still warm, and does so in the receive itself
-_THERE = 1e-5  # seconds that a receive takes that has not waited
 _STUCK = 2.0  # seconds of waiting for a frame while all credit is used up, until it is said
 
 
@@ -52,21 +52,27 @@ class LeasedWorker(Session):
         self._progressed: dict[Key, float] = {}  # when it was said
         self._hungry = False  # the user waits
         self._idle = 0.0  # since when nothing was there; 0: the last frame was not waited for
-        self._soon = False  # the next frame comes soon, as the last ones did
         self._stuck_since: float | None = None
         self._stage: Stage | None = None
         self._twin: LeasedWorker | None = None
         super().__init__(url, options, "worker")
         self._done = done_rest(self._worker, options.identity.instance)
+        self._lane = Lane(self, self._inside, self._outbox, self._started, self._hear, self._start)
 
     # Taking frames
 
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
+        lane = self._lane
+        if wait and lane.soon and not (self._waiting or self._news) and (frame := lane.take()) is not None:
+            self._hungry, self._idle = False, 0.0
+            return frame
         while True:
             if (self._waiting or self._news) and (event := self._next()) is not None:
                 self._hungry = False
                 if self._idle:
-                    self._soon, self._idle = time.monotonic() - self._idle < _SOON, 0.0
+                    lane.soon, self._idle = time.monotonic() - self._idle < _SOON, 0.0
+                if lane.soon and isinstance(event, Frame):
+                    lane.learn(self._latest, event)
                 return event
             if self._keeper.always:  # its thread reads
                 if self._hungry:
@@ -75,7 +81,7 @@ class LeasedWorker(Session):
                 self._clear_ready()
                 continue  # what came before that was cleared is there now
             here = self._inside.here
-            soon = wait and here and self._soon
+            soon = wait and here and lane.soon
             if soon:
                 self._say_released()
             # At the door an answer can leave with the next frame's start, if that one is there already.
@@ -102,7 +108,7 @@ class LeasedWorker(Session):
             return self._read()
         began = time.monotonic()
         came = self._read(True)
-        self._soon = came and time.monotonic() - began > _THERE
+        self._lane.soon = came and time.monotonic() - began > THERE
         return came
 
     def _go_hungry(self) -> None:

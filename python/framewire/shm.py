@@ -93,6 +93,20 @@ class Releases:
         self.held -= len(taken)
         return tuple(taken)
 
+    def took(self, slot: Filling) -> None:
+        """As take, of the `only` one. The owner's thread."""
+        self.waiting.popleft()
+        held = self._living.pop(slot)
+        if held > 1:
+            self._living[slot] = held - 1
+        self.held -= 1
+
+    @property
+    def only(self) -> Filling | None:
+        """The one that is to be taken; None: there is none, or are several. The owner's thread."""
+        waiting = self.waiting
+        return slot if len(waiting) == 1 and (slot := waiting[0]) in self._living else None
+
     def living(self) -> tuple[Filling, ...]:
         """Those that are held, in no order. The owner's thread."""
         return tuple(slot for slot, held in self._living.items() for _ in range(held))

@@ -25,7 +25,8 @@ _FIXINT_MAX = 0x7F
 
 _START = 32  # bytes: kind and epoch are in them
 _SIZE_MAX = 1024  # bytes of a header that is remembered
-_KNOWN_MAX = 64
+_KEYS_MAX = 64
+_TRIES_MAX = 8  # misfits in a row: to look into a header takes longer than to unpack it
 
 _create: Callable[[Any], Any] = object.__new__
 _new = tuple.__new__
@@ -34,11 +35,11 @@ _new = tuple.__new__
 class Template:
     """A header's bytes, but for its numbers, and what they say. The numbers have the widths that they had in it."""
 
-    __slots__ = ("_fixed", "_kind", "_mask", "_place", "_unpack")
+    __slots__ = ("_fixed", "_format", "_kind", "_mask", "_place", "_unpack", "inner")
 
     def __init__(self, data: bytes, header: Any, spans: list[tuple[int, int]]) -> None:
         mask = bytearray(b"\xff" * len(data))
-        format, at = ">", 0
+        format, at = "", 0
         for start, end in spans:
             format += f"{start - at}x"
             if end - start == 1:
@@ -50,9 +51,11 @@ class Template:
                 if data[start] == _UINT64:
                     mask[start + 1] = 0x80  # times are below 2^63, and what is above it is looked at
             at = end
+        self.inner: Template | None = None
         self._mask = int.from_bytes(mask, "big")
         self._fixed = int.from_bytes(data, "big") & self._mask
-        self._unpack: Callable[[bytes], tuple[int, ...]] = struct.Struct(f"{format}{len(data) - at}x").unpack
+        self._format = f"{format}{len(data) - at}x"
+        self._unpack: Callable[[bytes], tuple[int, ...]] = struct.Struct(f">{self._format}").unpack
         # What they share is said once, by a class of theirs: to make one takes a quarter of setting all that it says.
         self._kind: Any = type("Header", (type(header),), dict(vars(header)))
         self._place: Place | None = header.place
@@ -70,33 +73,57 @@ class Template:
         made.meta = {}
         return made
 
+    def within(self, start: bytes, **says: Any) -> Template:
+        """The same of what begins with these bytes, goes on as such a header, and says this besides."""
+        made: Template = _create(Template)
+        made.inner = self
+        bits = 8 * struct.calcsize(f">{self._format}")
+        made._mask = ((1 << 8 * len(start)) - 1) << bits | self._mask
+        made._fixed = int.from_bytes(start, "big") << bits | self._fixed
+        made._format = f"{len(start)}x{self._format}"
+        made._unpack = struct.Struct(f">{made._format}").unpack
+        made._kind = type("Header", (self._kind,), says)
+        made._place = self._place
+        return made
+
 
 def recall(data: bytes) -> Any:
     """What this header says, if one like it but for its numbers was read before; else None."""
     known = _known.get((len(data), data[:_START]))
-    return known.header(data) if type(known) is Template else None
+    return known.header(data) if known is not None else None  # as find(): a call is dear here
+
+
+def find(data: bytes) -> Template | None:
+    """What `recall` knows of headers like this one."""
+    return _known.get((len(data), data[:_START]))
 
 
 def remember(data: bytes, header: Any) -> None:
-    """A frame's header was read from data, and is sound."""
+    """A frame's header was read from data, which no template fitted, and is sound."""
     if len(data) > _SIZE_MAX:
         return
     key = len(data), data[:_START]
-    if key not in _known:
-        if len(_known) >= _KNOWN_MAX:
+    if key not in _misfits:
+        if len(_misfits) >= _KEYS_MAX:
             _known.clear()
-        _known[key] = data
+            _misfits.clear()
+        _misfits[key] = 0, data
         return
-    known = _known[key]
-    _known[key] = None  # hopeless, unless the second header is as the first
-    if type(known) is bytes:
-        template = _make(data, header)
-        if template is not None and template.header(known) is not None:
-            _known[key] = template
+    tried, before = _misfits[key]
+    if tried >= _TRIES_MAX:
+        return
+    spans = _spans(data, header)
+    template = Template(data, header, spans) if spans is not None else None
+    if template is not None and template.header(before) is not None:
+        _known[key] = (
+            template  # and no more the one that fitted so far: numbers have other widths, the region is another
+        )
+        tried = -1
+    _misfits[key] = tried + 1, data
 
 
-def _make(data: bytes, header: Any) -> Template | None:
-    """None: the header says more, or less, than they mostly do."""
+def _spans(data: bytes, header: Any) -> list[tuple[int, int]] | None:
+    """Where its numbers are; None: the header says more, or less, than they mostly do."""
     unpacker = msgpack.Unpacker()
     unpacker.feed(data)
     found: dict[Any, tuple[int, int]] = {}
@@ -117,8 +144,10 @@ def _make(data: bytes, header: Any) -> Template | None:
             return None
     if header.place is not None and data[found["slot"][0]] == _UINT64:
         return None  # one of them could be too large
-    return Template(data, header, spans)
+    return spans
 
 
-#: By length and start: the first header that had them, then the template of both; None: there is none.
-_known: dict[tuple[int, bytes], Template | bytes | None] = {}
+#: By length and start.
+_known: dict[tuple[int, bytes], Template] = {}
+#: The last header that none fitted, and how often in a row it was not like the one before.
+_misfits: dict[tuple[int, bytes], tuple[int, bytes]] = {}

@@ -18,6 +18,7 @@ _RELEASE = b"\x83\xa1v\x01\xa4kind\xa7release" + _RELEASES
 _key = struct.Struct(">Q5sQ").pack
 _list = struct.Struct(">BH").pack  # 0xdc: an array of up to 65 535
 _slot = struct.Struct(">BQBIBQ").pack  # 0xce: a uint32
+_RELEASE_ONE = struct.Struct(f">{len(_RELEASE)}sBHBQBIBQ").pack
 _START_ONE = struct.Struct(f">{len(_START_RELEASES)}sQ{len(_SEQ)}sQ{len(_RELEASES)}sBHBQBIBQ").pack
 
 
@@ -33,6 +34,9 @@ def start_header(epoch: int, seq: int, releases: tuple[Filling, ...] = ()) -> by
 
 def release_header(releases: tuple[Filling, ...]) -> bytes:
     """`release`: slots that are read no more."""
+    if len(releases) == 1:  # mostly
+        ((region, slot, gen),) = releases
+        return _RELEASE_ONE(_RELEASE, 0xDC, 3, 0xCF, region, 0xCE, slot, 0xCF, gen)
     return _RELEASE + _slots(releases)
 
 

@@ -7,6 +7,7 @@ import mmap
 import os
 import socket
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,7 @@ class LocalHub(Hub):
         self.memory[slot * SLOT : slot * SLOT + pixels.nbytes] = np.ascontiguousarray(pixels).tobytes()
         place = {"region": self.region, "slot": slot, "gen": gen, "offset": slot * SLOT, "length": pixels.nbytes}
         about = {"epoch": EPOCH, "seq": seq, "shape": pixels.shape, "dtype": pixels.dtype.str, "format": "rgb8"}
+        about |= {"time": time.time_ns(), "monotonic": time.monotonic_ns()}
         self.say("frame", stream="cam0", **(about | place | more))
 
     def released(self) -> list[list[int]]:

@@ -1,0 +1,199 @@
+"""Frames that come by the lane, and those that do not, are told of in the same words."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import framewire
+from framewire import door, lane, lease, template
+from framewire.frame import Frame
+from framewire.lane import Lane
+from helpers.local_hub import SIZE, LocalHub
+from helpers.sender import EPOCH, picture, until
+
+TURNS = 120
+FIRST = 300  # from here on all numbers keep their widths for a while
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[LocalHub]:
+    with LocalHub(tmp_path) as hub:
+        yield hub
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "_known", {})
+    monkeypatch.setattr(template, "_misfits", {})
+
+
+@pytest.fixture
+def by_lane(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the frames that came by it."""
+    seen: list[int] = []
+
+    def take(self: Lane) -> Frame | None:
+        frame = taken(self)
+        if frame is not None:
+            seen.append(frame.seq)
+        return frame
+
+    taken = Lane.take
+    monkeypatch.setattr(Lane, "take", take)
+    monkeypatch.setattr(lease, "_SOON", 10.0)  # this hub takes its time,
+    monkeypatch.setattr(lane, "THERE", -1.0)  # or none
+    monkeypatch.setattr(lease, "THERE", -1.0)
+    monkeypatch.setattr(door, "WAIT", 900)
+    return seen
+
+
+def settled(hub: LocalHub, seq: int) -> bool:
+    return any(word["kind"] == "result" and word["seq"] == seq for word in hub.all)
+
+
+def lend_in_turn(hub: LocalHub, odd: dict[int, dict[str, Any]], unanswered: set[int]) -> threading.Thread:
+    """Frames one by one, each once the one before is answered; odd: what some of them say besides."""
+
+    def lend() -> None:
+        for seq in range(FIRST, FIRST + TURNS):
+            more = odd.get(seq, {})
+            hub.lend(seq, 1 + seq % 8, gen=seq, **more)
+            if "guarded" in more:
+                until(lambda seq=seq: any(word["kind"] == "start" and word["seq"] == seq for word in hub.all))
+                hub.say("go", stream="cam0", epoch=EPOCH, seq=seq)
+            if seq not in unanswered:
+                until(lambda seq=seq: settled(hub, seq))
+        hub.end()
+
+    thread = threading.Thread(target=lend)
+    thread.start()
+    return thread
+
+
+def words(hub: LocalHub) -> dict[int, list[str]]:
+    """What was said of each frame, in order."""
+    said: dict[int, list[str]] = {}
+    for word in hub.all:
+        if "seq" in word:
+            said.setdefault(word["seq"], []).append(word["kind"] + word.get("status", ""))
+    return said
+
+
+def released(hub: LocalHub) -> list[int]:
+    return sorted(gen for word in hub.all for gen in word.get("releases", [])[2::3])
+
+
+def work(receiver: framewire.Receiver, hub: LocalHub, odd: dict[int, dict[str, Any]]) -> dict[int, list[str]]:
+    """Every way to answer, and not to let go; frames whose place is wrong are answered by the receiver."""
+    kept: list[Frame] = []
+    arrays = []
+    lending = lend_in_turn(hub, odd, {FIRST + 60, FIRST + 61})
+    for frame in receiver:
+        assert np.array_equal(frame.array, picture(frame.seq))
+        assert (frame.stream, frame.transport) == ("cam0", "shm")
+        turn = frame.seq - FIRST
+        if turn in (60, 61):
+            kept.append(frame.keep())
+        elif turn == 63:
+            while kept:
+                kept.pop().reply(turn)
+        elif 20 <= turn < 35:
+            frame.reply({"turn": turn})
+        elif turn == 45:
+            frame.fail("no")
+        if 75 <= turn < 78:
+            arrays.append(frame.array)
+        elif turn == 85:
+            arrays.clear()
+        if turn < 100:
+            del frame
+    del frame
+    lending.join()
+    receiver.close()
+    until(lambda: len(released(hub)) == TURNS)
+    return words(hub)
+
+
+ODD: dict[int, dict[str, Any]] = {
+    **{FIRST + turn: {"guarded": True} for turn in range(40, 44)},
+    FIRST + 50: {"offset": SIZE},
+    FIRST + 51: {"offset": 4097},
+    FIRST + 52: {"region": 6},
+    FIRST + 90: {"item": "one.tif"},
+    FIRST + 95: {"attempt": 2},
+}
+
+
+def test_the_words_are_the_same_with_it_and_without(
+    tmp_path: Path, by_lane: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    for with_it in (True, False):
+        if not with_it:
+            monkeypatch.setattr(Lane, "take", lambda self: None)
+        folder = tmp_path / str(with_it)
+        folder.mkdir()
+        with LocalHub(folder) as hub:
+            said = work(framewire.Receiver(hub.url, door=folder, credit=5), hub, ODD)
+            told.append((said, released(hub)))
+    assert told[0] == told[1]
+    said, gens = told[0]
+    assert gens == list(range(FIRST, FIRST + TURNS))
+    assert len(by_lane) > TURNS // 2
+    for seq in range(FIRST, FIRST + TURNS):
+        assert said[seq][-1].startswith("result"), (seq, said[seq])
+        assert ("start" in said[seq]) is (seq not in (FIRST + 50, FIRST + 51, FIRST + 52))
+    for turns in (range(22, 35), range(65, 70), range(102, 119)):  # replied to; after kept ones; held by the loop
+        assert {FIRST + turn for turn in turns} <= set(by_lane), turns
+    assert not set(ODD) & set(by_lane), "those wait for a word, or are refused, or new"
+
+
+def test_a_place_that_is_wrong_is_answered_and_released(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:
+    """By the lane, where all else of the header is as before."""
+    with framewire.Receiver(hub.url, door=tmp_path) as receiver:
+        lending = lend_in_turn(hub, {FIRST + 50: {"offset": 4097}}, set())
+        for frame in receiver:
+            del frame
+        lending.join()
+        assert receiver.stats.bad["payload"] == 1
+    assert words(hub)[FIRST + 50] == ["resulterror"]
+    assert {FIRST + 49, FIRST + 51} <= set(by_lane)
+    assert FIRST + 50 in released(hub)
+
+
+def test_who_finds_no_room_aside_says_it_at_the_door(
+    hub: LocalHub, tmp_path: Path, by_lane: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with framewire.Receiver(hub.url, door=tmp_path) as receiver:
+        lending = lend_in_turn(hub, {}, set())
+        for frame in receiver:
+            if frame.seq == FIRST + 50:
+                said = len(hub.said_aside)
+                visit = receiver._transports[0]._inside.visit  # type: ignore[attr-defined]
+                monkeypatch.setattr(visit, "_aside", socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)[0])
+                visit._aside.close()
+        lending.join()
+    assert said > 50 - 2
+    assert len(hub.said_aside) <= said + 1
+    assert all(words(hub)[seq] == ["start", "resultdone"] for seq in range(FIRST, FIRST + TURNS))
+    assert max(by_lane) == FIRST + TURNS - 1
+
+
+def test_a_visit_that_ends_is_gone_on_with(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:
+    with framewire.Receiver(hub.url, door=tmp_path) as receiver:
+        lending = lend_in_turn(hub, {}, set())
+        for frame in receiver:
+            if frame.seq in (FIRST + 30, FIRST + 60):
+                hub.hang_up()
+            del frame
+        lending.join()
+    assert hub.knocks == 3
+    assert all("resultdone" in words(hub)[seq] for seq in range(FIRST, FIRST + TURNS))
+    assert len(by_lane) > TURNS // 2
