@@ -103,21 +103,21 @@ def remember(data: bytes, header: Any) -> None:
     if len(data) > _SIZE_MAX:
         return
     key = len(data), data[:_START]
-    if key not in _misfits:
+    misfit = _misfits.get(key)
+    if misfit is None:
         if len(_misfits) >= _KEYS_MAX:
             _known.clear()
             _misfits.clear()
         _misfits[key] = 0, data
         return
-    tried, before = _misfits[key]
+    tried, before = misfit
     if tried >= _TRIES_MAX:
         return
     spans = _spans(data, header)
     template = Template(data, header, spans) if spans is not None else None
     if template is not None and template.header(before) is not None:
-        _known[key] = (
-            template  # and no more the one that fitted so far: numbers have other widths, the region is another
-        )
+        # One that fitted so far gives way: numbers have other widths, or the region is another.
+        _known[key] = template
         tried = -1
     _misfits[key] = tried + 1, data
 
