@@ -10,20 +10,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .door import two_parts
 from .errors import BadMessage
-from .frame import Frame
+from .frame import Frame, Owner
 from .inside import Inside, release_word
 from .outbox import Key, Outbox
 from .template import Template, find
 from .words import start_header
 
-if TYPE_CHECKING:
-    from .lease import LeasedWorker
-
 THERE = 1e-5  # seconds that a receive takes that has not waited
+
+
+class Worker(Owner, Protocol):
+    """Whose frames they are."""
+
+    def on_bad(self, bad: BadMessage, stream: str, key: Key | None) -> None:
+        """A frame that cannot be read has come."""
+
+    def on_sent(self, key: Key) -> None:
+        """The answer to this frame has left."""
 
 
 class Lane:
@@ -31,7 +38,7 @@ class Lane:
 
     def __init__(
         self,
-        worker: LeasedWorker,
+        worker: Worker,
         inside: Inside,
         outbox: Outbox,
         started: set[Key],
