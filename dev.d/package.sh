@@ -21,6 +21,7 @@ verb_install() {
 verb_wheel() {
     need_setup
     mkdir -p "$build/dist"
+    rm -rf "$build"/dist/*.whl "$build"/lib* # else what is gone from the tree is still in it
     "$venv/bin/pip" wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w "$build/dist" .
     ls "$build"/dist/*.whl
 }
@@ -33,7 +34,7 @@ verb_deb() {
     rm -rf "$tree"
     DESTDIR=$tree meson install -C "$build/release" --no-rebuild --quiet --strip
     "$venv/bin/pip" install --quiet --disable-pip-version-check --ignore-installed --no-deps --no-compile --root "$tree" --prefix /usr \
-        "$build/dist/framewire-$(version)-py3-none-any.whl"
+        "$build"/dist/framewire-*.whl
     mkdir -p "$tree/usr/lib/python3" "$tree/DEBIAN" "$tree/usr/share/doc/framewire"
     mv "$tree"/usr/lib/python3.*/site-packages "$tree/usr/lib/python3/dist-packages"
     rmdir "$tree"/usr/lib/python3.*

@@ -3,13 +3,13 @@
 
 packages_build=(
     gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev libjpeg-dev libspng-dev
-    libtiff-dev libmicrohttpd-dev python3 python3-venv ca-certificates dpkg-dev)
+    libtiff-dev libmicrohttpd-dev python3 python3-dev python3-venv ca-certificates dpkg-dev)
 packages_test=(
     git g++ clang llvm libclang-rt-14-dev clang-format gcovr libcmocka-dev libpng-dev shellcheck man-db bash-completion
     file procps python3-pip python3-setuptools python3-wheel python3-zmq python3-numpy python3-msgpack
     python3-pil python3-pytest python3-pytest-xdist python3-pytest-timeout python3-hypothesis)
 packages_compose=(debootstrap docker-compose)
-pip_build=(pyzmq msgpack numpy pillow setuptools wheel)
+pip_build=(pyzmq msgpack numpy pillow setuptools wheel cython)
 pip_test=(pytest pytest-timeout pytest-xdist hypothesis mypy==2.4.1 ruff==0.17.6 coverage simplejpeg
     opencv-python-headless pyarrow)
 pip_bench=(matplotlib)
@@ -101,10 +101,11 @@ need_peers() {
     install_package "$build/venv-peers"
 }
 
-# install_package VENV: the Python package, editable; again only when its metadata changed.
+# install_package VENV: the Python package, editable; again only when its metadata changed, or what is compiled of it,
+# which lies in the tree then, for all environments.
 install_package() {
     [ -x "$1/bin/framewire-work" ] || rm -f "$build/.done-package-$(basename "$1")"
-    once "package-$(basename "$1")" pyproject.toml -- \
+    once "package-$(basename "$1")" pyproject.toml setup.py python/framewire/_lane.pyx -- \
         "$1/bin/pip" install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 }
 

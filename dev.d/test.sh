@@ -85,8 +85,8 @@ part_compose() { suite "$build/test" compose -n 0 --timeout 900 tests/compose; }
 part_python() {
     local status=0
     suite "$build/test" newest tests/python || status=1
-    # Again with Debian's own Python packages: the versions that are the floor.
-    "$build/venv-debian/bin/python" -m pytest -q -n "$jobs" --timeout 300 -p no:cacheprovider -o junit_suite_name=floor \
+    # Again with Debian's own Python packages, the versions that are the floor, and with nothing that is compiled.
+    FRAMEWIRE_PURE=1 "$build/venv-debian/bin/python" -m pytest -q -n "$jobs" --timeout 300 -p no:cacheprovider -o junit_suite_name=floor \
         --junit-xml "$folder/floor.xml" tests/python || status=1
     return $status
 }

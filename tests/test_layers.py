@@ -30,6 +30,7 @@ LIBRARIES = {
 # Bottom up: no module of a row reaches one of a later row, by however many steps. Others only stay free of cycles.
 MODULES = [["errors"], ["header"], ["frame"], ["shm", "plain", "lease"], ["receiver"], ["worker"], ["cli"]]
 
+PLAIN_IMPORT = re.compile(r"(from|import)\s(?!.*\bcimport\b)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
@@ -87,7 +88,10 @@ def module_name(package: Path, file: Path) -> str:
 def imports(package: Path, file: Path) -> Iterator[tuple[int, str]]:
     """Each import of the package's own modules, wherever it stands in the file."""
     folder = file.relative_to(package.parent).parent.parts
-    for node in ast.walk(ast.parse(file.read_text(), str(file))):
+    text = file.read_text()
+    if file.suffix == ".pyx":  # Cython is no Python; its imports of Python modules are, a line each
+        text = "\n".join(line if PLAIN_IMPORT.match(line) else "" for line in text.splitlines())
+    for node in ast.walk(ast.parse(text, str(file))):
         names: list[tuple[str, ...]] = []
         if isinstance(node, ast.Import):
             names = [tuple(alias.name.split(".")) for alias in node.names]
@@ -102,15 +106,19 @@ def imports(package: Path, file: Path) -> Iterator[tuple[int, str]]:
 
 def module_of(package: Path, name: tuple[str, ...]) -> str:
     """The module that has this name, or has it in it."""
-    while name and not (package.joinpath(*name).is_dir() or package.joinpath(*name).with_suffix(".py").is_file()):
+    while name and not (package.joinpath(*name).is_dir() or is_module(package.joinpath(*name))):
         name = name[:-1]
     return ".".join(name) or "__init__"
+
+
+def is_module(path: Path) -> bool:
+    return path.with_suffix(".py").is_file() or path.with_suffix(".pyx").is_file()
 
 
 def python_faults(root: Path) -> Iterator[str]:
     package = root / "python/framewire"
     edges: dict[str, dict[str, str]] = {}
-    for file in sorted(package.rglob("*.py")):
+    for file in sorted([*package.rglob("*.py"), *package.rglob("*.pyx")]):
         name = module_name(package, file)
         for line, target in imports(package, file):
             if target != name:
@@ -165,6 +173,11 @@ CASES: list[tuple[str, dict[str, str], str | None]] = [
         {"a.py": "from .b import x", "b.py": "from framewire.c import y", "c.py": ""},
         None,
     ),
+    (
+        "nor does one that is compiled",
+        {"frame.py": "from .x import y", "x.pyx": "cdef int f():\n    pass\nfrom .lease import z", "lease.py": ""},
+        "frame.py:1",
+    ),
     ("a folder of modules counts as one", {"cli/a.py": "from . import b", "cli/b.py": "from ..header import x"}, None),
 ]
 
@@ -173,7 +186,7 @@ def tree(root: Path, files: dict[str, str]) -> Path:
     for folder in FOLDERS:
         (root / "src" / folder).mkdir(parents=True)
     for name, text in files.items():
-        file = root / "python/framewire" / name if name.endswith(".py") else root / name
+        file = root / "python/framewire" / name if name.endswith((".py", ".pyx")) else root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return root

@@ -13,16 +13,13 @@ import re
 import socket
 import stat
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import Error
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-    from .header import Header
-    from .template import Template
 
 PACKET_MAX = 128 << 10  # bytes; what does not fit travels in a memfd
 PARTS_MAX = 67
@@ -45,10 +42,6 @@ _CUT = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 _FD_SIZE = array.array("i").itemsize
 _FDS_ROOM = socket.CMSG_SPACE(4 * _FD_SIZE)  # for more than the one that may come, so that others are seen and closed
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,57}\.door")
-
-
-Known = Mapping[int, "Template"]
-NONE_KNOWN: Known = {}
 
 
 class Kind(enum.IntEnum):
@@ -131,6 +124,11 @@ class Visit:
         finally:
             os.close(pidfd)
 
+    @property
+    def aside(self) -> int:
+        """The descriptor that `say_aside` says through; -1: there is none."""
+        return -1 if self._aside is None else self._aside.fileno()
+
     def fileno(self) -> int:
         """Readable when there is something to receive; writable when there is room to send."""
         return self._socket.fileno()
@@ -194,10 +192,9 @@ class Visit:
             raise Error(f"a packet cannot be sent through the door: {error.strerror}") from None
         return True
 
-    def receive(self, wait: bool = False, known: Known = NONE_KNOWN) -> list[bytes] | Packet | Header | None:
+    def receive(self, wait: bool = False) -> list[bytes] | Packet | None:
         """What came next: of a message, its parts. None: nothing is there; with `wait`, nor has come for WAIT ms.
 
-        known: templates of whole packets, by their length; of one that fits, the header.
         Raises Error once all is received and the sender has hung up, and for what breaks the format.
         """
         while True:
@@ -210,12 +207,11 @@ class Visit:
                 continue  # something that we sent was not read, and that is told before what the other side sent
             except OSError as error:
                 raise Error(f"nothing can be received through the door: {error.strerror}") from None
-        plain = not notes and not flags & _CUT
-        if plain and (template := known.get(len(data))) is not None:
-            header: Header | None = template.header(data)
-            if header is not None:
-                return header
-        if data[:4] == _TWO_PARTS and len(data) > _TWO.size and plain:  # mostly
+        return self.read(data, notes, flags)
+
+    def read(self, data: bytes, notes: list[tuple[int, int, bytes]], flags: int) -> list[bytes] | Packet:
+        """What was received is what, as `receive`; these are what recvmsg() gives."""
+        if data[:4] == _TWO_PARTS and len(data) > _TWO.size and not notes and not flags & _CUT:  # mostly
             _, first, second = _TWO.unpack_from(data)
             middle = _TWO.size + first
             if middle + second == len(data):  # neither is outside, which is a size that no packet has

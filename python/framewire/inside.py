@@ -10,20 +10,17 @@ import os
 import select
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .door import NONE_KNOWN, Kind, Known, Packet, Visit
+from .door import Kind, Packet, Visit
 from .errors import BadMessage, Error
 from .leased import SLOTS_MAX, Filling, Place
 from .shm import ALIGNMENT, Region, Releases
 from .transport import FOREVER
 from .words import release_header
-
-if TYPE_CHECKING:
-    from .header import Header
 
 _KNOCK_WITHIN = 2.0  # seconds until a door that does not answer is given up
 _TRIES = 3  # who was thrown out so often does without
@@ -45,7 +42,7 @@ class Inside:
         self._thrown_out = 0
         self.region: Region | None = None
         self.used = False  # there was a visit: something may be to be released
-        self._full = False
+        self.full = False  # what was to be sent waits for room
         self._poll = select.epoll()
         self._poll.register(self.releases, select.EPOLLIN)
 
@@ -70,7 +67,7 @@ class Inside:
             return
         self.leave()
         self.visit = visit
-        self._full = False
+        self.full = False
         self._poll.register(visit, select.EPOLLIN)
         self._knocked = now
 
@@ -124,22 +121,29 @@ class Inside:
 
     # Messages
 
-    @overload
-    def receive(self, wait: bool = False) -> list[bytes] | None: ...
-
-    @overload
-    def receive(self, wait: bool, known: Known) -> list[bytes] | Header | None: ...
-
-    def receive(self, wait: bool = False, known: Known = NONE_KNOWN) -> list[bytes] | Header | None:
-        """The next message; None: there is none, or with `wait`, none has come for a moment. known: see Visit."""
-        while self.visit is not None:
+    def receive(self, wait: bool = False) -> list[bytes] | None:
+        """The next message; None: there is none, or with `wait`, none has come for a moment."""
+        while (visit := self.visit) is not None:
             try:
-                packet = self.visit.receive(wait, known)
+                packet = visit.receive(wait)
                 if not isinstance(packet, Packet):
                     return packet
                 self._on_packet(packet)
             except Error as error:
                 self._over(error)
+        return None
+
+    def read(self, data: bytes, notes: list[tuple[int, int, bytes]], flags: int) -> list[bytes] | None:
+        """The message that was received, as Visit.read; None: it was none."""
+        if (visit := self.visit) is None:
+            return None
+        try:
+            packet = visit.read(data, notes, flags)
+            if not isinstance(packet, Packet):
+                return packet
+            self._on_packet(packet)
+        except Error as error:
+            self._over(error)
         return None
 
     def _on_packet(self, packet: Packet) -> None:
@@ -173,9 +177,9 @@ class Inside:
         except Error as error:
             self._over(error)
             return 0
-        if (sent > 0) is self._full:  # then wait for room, or no more
-            self._full = not sent
-            self._poll.modify(self.visit, select.EPOLLIN | (select.EPOLLOUT if self._full else 0))
+        if (sent > 0) is self.full:  # then wait for room, or no more
+            self.full = not sent
+            self._poll.modify(self.visit, select.EPOLLIN | (select.EPOLLOUT if self.full else 0))
         return sent
 
     def say_aside(self, word: list[bytes]) -> bool:

@@ -126,6 +126,8 @@ class Intake:
         self._keeper.leave()
         self._turns = itertools.cycle(self._transports)
         self._alone = len(self._transports) == 1
+        only = self._transports[0]
+        self._turn = only.turn if self._alone and self._drives and isinstance(only, LeasedWorker) else None
         if self._leased:
             self._keeper.start()
 

@@ -49,11 +49,11 @@ class Keeper:
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # readable: the driver has something to send
         self.driver = 0  # the thread that drives, if it is not ours
         self._kept: list[Kept] = []
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._wanted = 0  # threads that wait to drive
-        self._turns = 0
+        self.turns = 0
         self._gate = os.eventfd(0, os.EFD_CLOEXEC)  # where our thread waits for the driver to leave
-        self._gated = False  # it does, or is about to
+        self.gated = False  # it does, or is about to
         self._closing = False
         self._seen, self._seen_at = 0, 0.0  # turns when our thread last looked, and when that number was new
         self._thread = threading.Thread(target=self._run, name="framewire-lease", daemon=True)
@@ -69,11 +69,11 @@ class Keeper:
 
     def enter(self) -> None:
         """Drive from here on: the sockets are the caller's until leave()."""
-        if not self._lock.acquire(blocking=False):
+        if not self.lock.acquire(blocking=False):
             self._wanted += 1
             os.eventfd_write(self.wake, 1)
             try:
-                self._lock.acquire()
+                self.lock.acquire()
             finally:
                 self._wanted -= 1
         self.driver = threading.get_ident()
@@ -81,11 +81,11 @@ class Keeper:
     def leave(self) -> None:
         if not self.mine:
             return
-        self._turns += 1
+        self.turns += 1
         self.driver = 0
-        self._lock.release()
-        if self._gated:
-            self._gated = False
+        self.lock.release()
+        if self.gated:
+            self.gated = False
             os.eventfd_write(self._gate, 1)
 
     @property
@@ -97,11 +97,11 @@ class Keeper:
         """What waits to be sent shall leave soon; at once, if nobody drives."""
         if self.mine:
             kept.flush()
-        elif self._lock.acquire(blocking=False):
+        elif self.lock.acquire(blocking=False):
             try:
                 kept.flush()
             finally:
-                self._lock.release()
+                self.lock.release()
         elif not self._closing:  # else who closes sends it
             os.eventfd_write(self.wake, 1)
 
@@ -138,11 +138,11 @@ class Keeper:
     def _run(self) -> None:
         try:
             while not self._closing:
-                if self._is_away() and self._lock.acquire(blocking=False):
+                if self._is_away() and self.lock.acquire(blocking=False):
                     try:
                         self._drive()
                     finally:
-                        self._lock.release()
+                        self.lock.release()
         except zmq.ZMQError:
             if not self._closing:
                 raise
@@ -151,18 +151,18 @@ class Keeper:
         """Wait until nobody has received for a while; false: look again."""
         if self.always:
             return True
-        turns, now = self._turns, time.monotonic()
+        turns, now = self.turns, time.monotonic()
         if turns != self._seen:
             self._seen, self._seen_at = turns, now
         if self.driver:
             if now - self._seen_at < _LIVELY:
                 time.sleep(_LOOK)
                 return False
-            self._gated = True
+            self.gated = True
             if self.driver:
                 os.eventfd_read(self._gate)
         time.sleep(_AWAY)
-        return turns == self._turns and not self.driver and not self._wanted
+        return turns == self.turns and not self.driver and not self._wanted
 
     def _drive(self) -> None:
         while True:

@@ -19,7 +19,7 @@ from .frame import Frame
 from .header import ERROR_MAX, Array, Header
 from .header_fields import described
 from .inside import Inside
-from .lane import THERE, Lane
+from .lane import THERE, Turn, learn
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say
 from .outbox import Key, Outbox
@@ -51,28 +51,34 @@ class LeasedWorker(Session):
         self._news: deque[Frame | BadMessage] = deque()  # guarded frames that may go, and bad messages
         self._progressed: dict[Key, float] = {}  # when it was said
         self._hungry = False  # the user waits
+        self.soon = False  # the next frame comes soon, as the last ones did
         self._idle = 0.0  # since when nothing was there; 0: the last frame was not waited for
         self._stuck_since: float | None = None
         self._stage: Stage | None = None
         self._twin: LeasedWorker | None = None
         super().__init__(url, options, "worker")
         self._done = done_rest(self._worker, options.identity.instance)
-        self._lane = Lane(self, self._inside, self._outbox, self._started, self._hear, self._start)
+        self.turn: Turn | None = None
+        if Turn is not None:
+            outbox, stats = self._outbox, options.stats
+            self.turn = Turn(
+                self, self._keeper, self._inside, outbox.words, self._started, self._state, stats, self._done, THERE
+            )
 
     # Taking frames
 
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
-        lane = self._lane
-        if wait and lane.soon and not (self._waiting or self._news) and (frame := lane.take()) is not None:
+        turn = self.turn
+        if wait and self.soon and turn is not None and not self.has_news() and (frame := turn.take()) is not None:
             self._hungry, self._idle = False, 0.0
             return frame
         while True:
             if (self._waiting or self._news) and (event := self._next()) is not None:
                 self._hungry = False
                 if self._idle:
-                    lane.soon, self._idle = time.monotonic() - self._idle < _SOON, 0.0
-                if lane.soon and isinstance(event, Frame):
-                    lane.learn(self._latest, event)
+                    self.soon, self._idle = time.monotonic() - self._idle < _SOON, 0.0
+                if self.soon and turn is not None and isinstance(event, Frame):
+                    learn(turn, self._latest, event)
                 return event
             if self._keeper.always:  # its thread reads
                 if self._hungry:
@@ -81,7 +87,7 @@ class LeasedWorker(Session):
                 self._clear_ready()
                 continue  # what came before that was cleared is there now
             here = self._inside.here
-            soon = wait and here and lane.soon
+            soon = wait and here and self.soon
             if soon:
                 self._say_released()
             # At the door an answer can leave with the next frame's start, if that one is there already.
@@ -108,7 +114,7 @@ class LeasedWorker(Session):
             return self._read()
         began = time.monotonic()
         came = self._read(True)
-        self._lane.soon = came and time.monotonic() - began > THERE
+        self.soon = came and time.monotonic() - began > THERE
         return came
 
     def _go_hungry(self) -> None:
@@ -175,6 +181,8 @@ class LeasedWorker(Session):
 
     def close(self) -> None:
         self._leave_stage()
+        if self.turn is not None:
+            self.turn.forget()  # it holds the sender's memory
         super().close()
 
     def has_news(self) -> bool:
@@ -255,6 +263,13 @@ class LeasedWorker(Session):
             self._waiting.clear()
             self._started.difference_update(self._guarded)
             self._guarded.clear()
+
+    def say_start(self, stream: str, key: Key) -> None:
+        self._start(stream, key, aside=False)
+
+    def hear_packet(self, packet: tuple[bytes, list[tuple[int, int, bytes]], int]) -> None:
+        if (parts := self._inside.read(*packet)) is not None:
+            self._hear(parts, inside=True)
 
     def on_sent(self, key: Key) -> None:
         self._started.discard(key)

@@ -63,6 +63,8 @@ class Receiver(Intake):
         return self
 
     def __next__(self) -> Frame:
+        if self._turn is not None and (usual := self._turn.next(self)) is not None:
+            return usual
         if self._in_hand is not None:
             self._settle_hand()
         while True:

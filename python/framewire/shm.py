@@ -44,7 +44,7 @@ class Releases:
         self._pid = os.getpid()
         self._forks = forks.count
         self.held = 0  # slots that are viewed, or whose release was not taken yet; as often as they are held
-        self._living: dict[Filling, int] = {}  # how often each is held; the owner's
+        self.holds: dict[Filling, int] = {}  # how often each is held; the owner's
         self.waiting: deque[Filling] = deque()  # for who wants to know whether there are any to take
         self.asleep = False  # the owner is, or is about to be: who wakes up says so
         self._woken = False  # there is something to read from _wake, or was
@@ -55,7 +55,7 @@ class Releases:
 
     def hold(self, slot: Filling) -> None:
         """It is viewed from here on. The owner's thread."""
-        self._living[slot] = self._living.get(slot, 0) + 1
+        self.holds[slot] = self.holds.get(slot, 0) + 1
         self.held += 1
 
     def put(self, slot: Filling) -> None:
@@ -81,39 +81,25 @@ class Releases:
                 os.eventfd_read(wake.number)
         self.asleep = asleep
         taken: list[Filling] = []
-        living = self._living
+        holds = self.holds
         while self.waiting:
             slot = self.waiting.popleft()
-            held = living.pop(slot, 0)
+            held = holds.pop(slot, 0)
             if held == 0:
                 continue  # of a sender that is no more
             if held > 1:
-                living[slot] = held - 1
+                holds[slot] = held - 1
             taken.append(slot)
         self.held -= len(taken)
         return tuple(taken)
 
-    def took(self, slot: Filling) -> None:
-        """As take, of the `only` one. The owner's thread."""
-        self.waiting.popleft()
-        held = self._living.pop(slot)
-        if held > 1:
-            self._living[slot] = held - 1
-        self.held -= 1
-
-    @property
-    def only(self) -> Filling | None:
-        """The one that is to be taken; None: there is none, or are several. The owner's thread."""
-        waiting = self.waiting
-        return slot if len(waiting) == 1 and (slot := waiting[0]) in self._living else None
-
     def living(self) -> tuple[Filling, ...]:
         """Those that are held, in no order. The owner's thread."""
-        return tuple(slot for slot, held in self._living.items() for _ in range(held))
+        return tuple(slot for slot, held in self.holds.items() for _ in range(held))
 
     def forget(self) -> None:
         """Those that are held now are nobody's any more. The owner's thread."""
-        self._living.clear()
+        self.holds.clear()
         self.held = 0
 
     def check_process(self) -> None:
@@ -153,7 +139,7 @@ class Region:
         self.releases = releases
         try:
             _check(fd, size)
-            self._map = mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ)
+            self.memory = mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ)
         except (OSError, ValueError, OverflowError) as error:
             raise Error(f"the sender's shared memory of {size} bytes cannot be mapped: {error}") from None
         finally:
@@ -171,7 +157,7 @@ class Region:
                 "payload",
                 f"a frame of {length} bytes at {offset} of shared memory that has {self.size}, in steps of 64",
             )
-        slot = _Slot((length,), np.uint8, self._map, offset)
+        slot = _Slot((length,), np.uint8, self.memory, offset)
         slot.region = self
         held = slot.held = place[:3]
         self.releases.hold(held)

@@ -35,11 +35,11 @@ _new = tuple.__new__
 class Template:
     """A header's bytes, but for its numbers, and what they say. The numbers have the widths that they had in it."""
 
-    __slots__ = ("_fixed", "_format", "_kind", "_mask", "_place", "_unpack", "inner")
+    __slots__ = ("_fixed", "_kind", "_mask", "_place", "_unpack")
 
     def __init__(self, data: bytes, header: Any, spans: list[tuple[int, int]]) -> None:
         mask = bytearray(b"\xff" * len(data))
-        format, at = "", 0
+        format, at = ">", 0
         for start, end in spans:
             format += f"{start - at}x"
             if end - start == 1:
@@ -51,11 +51,9 @@ class Template:
                 if data[start] == _UINT64:
                     mask[start + 1] = 0x80  # times are below 2^63, and what is above it is looked at
             at = end
-        self.inner: Template | None = None
         self._mask = int.from_bytes(mask, "big")
         self._fixed = int.from_bytes(data, "big") & self._mask
-        self._format = f"{format}{len(data) - at}x"
-        self._unpack: Callable[[bytes], tuple[int, ...]] = struct.Struct(f">{self._format}").unpack
+        self._unpack: Callable[[bytes], tuple[int, ...]] = struct.Struct(f"{format}{len(data) - at}x").unpack
         # What they share is said once, by a class of theirs: to make one takes a quarter of setting all that it says.
         self._kind: Any = type("Header", (type(header),), dict(vars(header)))
         self._place: Place | None = header.place
@@ -71,19 +69,6 @@ class Template:
             made.seq, made.time, made.monotonic, slot, gen, offset = self._unpack(data)
             made.place = _new(Place, (place[0], slot, gen, offset, place[4], place[5]))
         made.meta = {}
-        return made
-
-    def within(self, start: bytes, **says: Any) -> Template:
-        """The same of what begins with these bytes, goes on as such a header, and says this besides."""
-        made: Template = _create(Template)
-        made.inner = self
-        bits = 8 * struct.calcsize(f">{self._format}")
-        made._mask = ((1 << 8 * len(start)) - 1) << bits | self._mask
-        made._fixed = int.from_bytes(start, "big") << bits | self._fixed
-        made._format = f"{len(start)}x{self._format}"
-        made._unpack = struct.Struct(f">{made._format}").unpack
-        made._kind = type("Header", (self._kind,), says)
-        made._place = self._place
         return made
 
 
@@ -113,7 +98,7 @@ def remember(data: bytes, header: Any) -> None:
     tried, before = misfit
     if tried >= _TRIES_MAX:
         return
-    spans = _spans(data, header)
+    spans = find_spans(data, header)
     template = Template(data, header, spans) if spans is not None else None
     if template is not None and template.header(before) is not None:
         # One that fitted so far gives way: numbers have other widths, or the region is another.
@@ -122,7 +107,7 @@ def remember(data: bytes, header: Any) -> None:
     _misfits[key] = tried + 1, data
 
 
-def _spans(data: bytes, header: Any) -> list[tuple[int, int]] | None:
+def find_spans(data: bytes, header: Any) -> list[tuple[int, int]] | None:
     """Where its numbers are; None: the header says more, or less, than they mostly do."""
     unpacker = msgpack.Unpacker()
     unpacker.feed(data)

@@ -1,0 +1,453 @@
+# cython: language_level=3
+"""What lane.py does, compiled: the same packets are said and heard, by the same rules.
+
+A thread that has slept while a sender copied a picture finds the interpreter, the code and the objects of a usual turn
+no more in its caches, and waits for each of them. This is one piece of code with all it needs in one place. What is not
+as usual is left to the Python code, which knows all of it; without this module that does everything.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBuffer_FillInfo, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport INT64_MAX, UINT32_MAX, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memset
+
+from threading import get_ident
+
+import numpy
+
+from . import forks
+from .door import PACKET_MAX, two_parts
+from .frame import Frame
+from .leased import Place
+from .shm import ALIGNMENT
+from .words import done_header, release_header, start_header
+
+cdef extern from "<sys/socket.h>" nogil:
+    """
+    #include <time.h>
+
+    static double fw_monotonic(void) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    }
+    """
+    double fw_monotonic()
+    int MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    struct msghdr:
+        iovec *msg_iov
+        size_t msg_iovlen
+        void *msg_control
+        size_t msg_controllen
+        int msg_flags
+    struct cmsghdr:
+        size_t cmsg_len
+        int cmsg_level
+        int cmsg_type
+    cmsghdr *CMSG_FIRSTHDR(msghdr *message)
+    cmsghdr *CMSG_NXTHDR(msghdr *message, cmsghdr *note)
+    uint8_t *CMSG_DATA(cmsghdr *note)
+    ssize_t recvmsg(int socket, msghdr *message, int flags)
+    ssize_t send(int socket, const void *data, size_t size, int flags)
+
+cdef enum:
+    NUMBERS = 6  # of a header, as template.spans() gives them: seq, time, monotonic, slot, gen, offset
+    TWO_PARTS = 12  # bytes of the head of a message of two parts; the second one's size is the last 4 of them
+    SMALL_MAX = 4096  # bytes of a packet that is put together here
+    PARTS_MAX = 16  # of such a packet
+    KEY = 21  # of an answer: its epoch, then the word "seq", and that, 8 bytes each
+    NOTES_MAX = 256  # bytes beside a packet
+    KNOWN_MAX = 8
+
+cdef size_t ROOM = PACKET_MAX
+cdef uint64_t STEP = ALIGNMENT
+cdef object new = object.__new__
+cdef object new_tuple = tuple.__new__
+cdef object ndarray = numpy.ndarray
+
+
+cdef inline uint64_t big(const uint8_t *at, int size) noexcept nogil:
+    cdef uint64_t number = 0
+    cdef int i
+    for i in range(size):
+        number = number << 8 | at[i]
+    return number
+
+
+cdef inline void put_big(uint8_t *at, uint64_t number, int size) noexcept nogil:
+    cdef int i
+    for i in range(size):
+        at[i] = <uint8_t>(number >> 8 * (size - 1 - i) & 0xFF)
+
+
+cdef inline uint32_t little(const uint8_t *at) noexcept nogil:
+    return at[0] | <uint32_t>at[1] << 8 | <uint32_t>at[2] << 16 | <uint32_t>at[3] << 24
+
+
+cdef inline void put_little(uint8_t *at, uint32_t number) noexcept nogil:
+    cdef int i
+    for i in range(4):
+        at[i] = <uint8_t>(number >> 8 * i & 0xFF)
+
+
+cdef bint take_uint(const uint8_t *data, size_t size, size_t *at, uint64_t *number) noexcept nogil:
+    """msgpack's unsigned integers, of whatever width."""
+    if at[0] >= size:
+        return False
+    cdef uint8_t first = data[at[0]]
+    cdef int width
+    at[0] += 1
+    if first < 0x80:
+        number[0] = first
+        return True
+    if first < 0xCC or first > 0xCF:
+        return False
+    width = 1 << (first - 0xCC)
+    if size - at[0] < <size_t>width:
+        return False
+    number[0] = big(data + at[0], width)
+    at[0] += width
+    return True
+
+
+@cython.final
+@cython.no_gc
+cdef class Slot:
+    """The bytes of a slot, read-only, which arrays stand on. With the last of them it is put among the releases."""
+
+    cdef object region  # the mapping stays as long
+    cdef tuple held
+    cdef uint8_t *data
+    cdef Py_ssize_t size
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.data, self.size, 1, flags)
+
+    def __len__(self):
+        return self.size
+
+    def __dealloc__(self):
+        if self.region is not None:
+            self.region.releases.put(self.held)
+
+
+@cython.final
+@cython.no_gc
+cdef class Pattern:
+    """A packet that brought a frame; others like it differ in NUMBERS numbers only."""
+
+    cdef bytes packet
+    cdef size_t header  # where its second part begins
+    cdef size_t starts[NUMBERS]
+    cdef size_t ends[NUMBERS]
+    cdef object like  # the template of its header
+    cdef object kind, stream, shape, dtype, epoch
+    cdef tuple place
+    cdef uint64_t length
+    cdef bytes start  # what is said at its start; the number is its end
+
+    cdef bint fits(self, const uint8_t *data, size_t size, uint64_t *numbers) noexcept:
+        cdef const uint8_t *known = <const uint8_t *>PyBytes_AS_STRING(self.packet)
+        cdef size_t known_size = PyBytes_GET_SIZE(self.packet)
+        cdef size_t at = TWO_PARTS, after = TWO_PARTS, fixed
+        cdef int i
+        if size < self.header or memcmp(data, known, TWO_PARTS - 4) != 0:
+            return False
+        if little(data + TWO_PARTS - 4) != size - self.header:
+            return False
+        for i in range(NUMBERS):
+            fixed = self.starts[i] - after
+            if size - at < fixed or memcmp(data + at, known + after, fixed) != 0:
+                return False
+            at += fixed
+            if not take_uint(data, size, &at, &numbers[i]):
+                return False
+            after = self.ends[i]
+        return size - at == known_size - after and memcmp(data + at, known + after, size - at) == 0
+
+
+cdef class Turn:
+    """A worker's turns at the door; its driver's. Attributes of others that it names are guarded by the GIL: nothing here
+    gives it away but the receive, and what others guard by a lock is left alone while that is taken."""
+
+    cdef object _worker, _keeper, _inside, _releases, _waiting, _words, _state, _stats
+    cdef dict _holds
+    cdef set _started
+    cdef double _there
+    cdef bytes _done  # the answer to a first attempt, with epoch and seq to be put in
+    cdef size_t _key_at
+    cdef object _visit, _region  # which it was armed for
+    cdef int _door, _aside
+    cdef uint8_t *_memory
+    cdef uint64_t _size
+    cdef list _known
+    cdef bytes _release
+    cdef uint8_t _packet[SMALL_MAX]
+    cdef bytearray _room
+
+    def __init__(self, worker, keeper, inside, words, started, state, stats, bytes done, double there):
+        """state: the lock that guards frames' answers; done: what done_rest() gave; there: see lane.THERE."""
+        self._worker, self._keeper, self._inside, self._words = worker, keeper, inside, words
+        self._started, self._state, self._stats, self._there = started, state, stats, there
+        self._releases, self._waiting, self._holds = inside.releases, inside.releases.waiting, inside.releases.holds
+        self._done = done_header(0, 0, done)
+        self._key_at = len(self._done) - len(done) - KEY
+        self._release = release_header(((0, 0, 0),))
+        self._known = []
+        self._room = bytearray(ROOM)
+
+    def knows(self, like):
+        """Whether frames with such headers can be received."""
+        if self._visit is not self._inside.visit or self._region is not self._inside.region:
+            return False
+        cdef Pattern known
+        for known in self._known:
+            if known.like is like:
+                return True
+        return False
+
+    def learn(self, like, bytes stream, bytes data, list spans, frame):
+        """This frame came in shared memory, in a message of these two parts; data has NUMBERS numbers in these spans."""
+        inside = self._inside
+        cdef Py_buffer memory
+        if self._visit is not inside.visit or self._region is not inside.region:
+            self.forget()
+            if inside.visit is None or inside.region is None:
+                return
+            PyObject_GetBuffer(inside.region.memory, &memory, PyBUF_SIMPLE)
+            self._memory = <uint8_t *>memory.buf
+            self._size = inside.region.size
+            PyBuffer_Release(&memory)  # a mapping stays where it is, for as long as its region
+            self._door = inside.visit.fileno()
+            self._aside = inside.visit.aside
+            self._visit, self._region = inside.visit, inside.region
+        if len(self._known) >= KNOWN_MAX:
+            del self._known[0]
+        self._known.append(_pattern(like, stream, data, spans, frame))
+
+    def forget(self):
+        """What was learnt is of a visit that is over."""
+        self._known.clear()
+        self._visit = self._region = None
+
+    def next(self, loop):
+        """As __next__ of a receiver that has this worker alone (lane.Loop). None: what is left to do of it is not as usual."""
+        worker, keeper = self._worker, self._keeper
+        if not worker.soon or self._visit is None or worker._waiting or worker._news or self._state.locked():
+            return None
+        if loop._closed or loop._put_back:
+            return None
+        hand = loop._in_hand
+        key = parts = None
+        if hand is not None and hand.open and not hand.kept:
+            header = hand.header
+            key = header.epoch, header.seq
+            if (hand.owner is not worker or header.attempt != 1 or hand._forks != forks.count or worker.closed
+                    or key not in self._started):
+                return None
+            hand.open = False
+            parts = [hand._stream.encode(), self._answer(key[0], key[1]), b"\xc0"]
+            self._stats.results += 1
+        loop._in_hand = hand = None  # here its slot is released, unless the caller still has it
+        receiving = loop._receiving
+        if not receiving.acquire(False):
+            if parts is not None:
+                self._words.append((key, parts))
+            return None
+        try:
+            loop._thread = get_ident()
+            if keeper.lock.acquire(False):
+                keeper.driver = loop._thread
+            else:
+                keeper.enter()
+            frame = self._take(key, parts)
+        finally:
+            if keeper.gated:
+                keeper.leave()
+            else:
+                keeper.turns += 1
+                keeper.driver = 0
+                keeper.lock.release()
+            loop._thread = 0
+            receiving.release()
+        if frame is not None:
+            loop._in_hand = frame
+            self._stats.frames += 1
+            self._stats.bytes += frame.nbytes
+        return frame
+
+    def take(self):
+        """Say what is to be said, and wait for the next frame.
+
+        None: something was not as usual. What was said is said, what came was heard, and the rest is as it was.
+        """
+        return self._take(None, None)
+
+    cdef object _take(self, key, list parts):
+        """As `take`; key, parts: an answer that is to be said after all others."""
+        if self._words or parts is None:
+            if parts is not None:
+                self._words.append((key, parts))
+            if self._words:
+                key, parts = self._words[0]
+                if key is None or len(self._words) > 1:
+                    return None
+                if not self._say(parts):
+                    return None
+                self._words.popleft()
+                self._worker.on_sent(key)
+            elif not self._say([]):
+                return None
+        elif self._say(parts):
+            self._worker.on_sent(key)
+        else:
+            self._words.append((key, parts))
+            return None
+        if self._started or self._releases.held > 1:
+            return None
+        came = self._receive()
+        if type(came) is tuple:
+            self._worker.hear_packet(came)
+            return None
+        return came
+
+    cdef bytes _answer(self, uint64_t epoch, uint64_t seq):
+        cdef size_t size = PyBytes_GET_SIZE(self._done)
+        cdef bytes answer = PyBytes_FromStringAndSize(PyBytes_AS_STRING(self._done), size)
+        cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(answer) + self._key_at
+        put_big(at, epoch, 8)
+        put_big(at + KEY - 8, seq, 8)
+        return answer
+
+    cdef bint _say(self, list parts) except -1:
+        """These, and the last frame's release. False: nothing was said, since there is more to say, or less, or no room."""
+        cdef size_t count = len(parts), at = 4 + 4 * (count + 2), size, i
+        cdef tuple slot
+        if (self._inside.visit is not self._visit or self._inside.region is not self._region or self._visit is None
+                or len(self._waiting) != 1 or self._inside.full or count > PARTS_MAX):
+            return False
+        slot = self._waiting[0]
+        if slot not in self._holds:
+            return False
+        parts = [*parts, b"", self._release]
+        self._packet[0], self._packet[1], self._packet[2], self._packet[3] = 1, 0, count + 2, count
+        for i in range(count + 2):
+            part = parts[i]
+            if type(part) is not bytes:
+                return False
+            size = PyBytes_GET_SIZE(part)
+            if SMALL_MAX - at < size:
+                return False
+            put_little(self._packet + 4 + 4 * i, size)
+            memcpy(self._packet + at, PyBytes_AS_STRING(part), size)
+            at += size
+        put_big(self._packet + at - 22, slot[0], 8)
+        put_big(self._packet + at - 13, slot[1], 4)
+        put_big(self._packet + at - 8, slot[2], 8)
+        if send(self._door, self._packet, at, MSG_DONTWAIT | MSG_NOSIGNAL) < 0:
+            return False
+        self._waiting.popleft()
+        self._releases.held -= 1
+        held = self._holds.pop(slot)
+        if held > 1:
+            self._holds[slot] = held - 1
+        return True
+
+    cdef object _receive(self):
+        """Wait for the next packet: a Frame that is handed over, or what Visit.heard() takes of any other.
+
+        None: none came for a while, or the long way will see why.
+        """
+        cdef uint8_t notes[NOTES_MAX]
+        cdef iovec room
+        cdef msghdr message
+        cdef uint64_t numbers[NUMBERS]
+        cdef ssize_t size
+        cdef double began = fw_monotonic()
+        cdef Pattern known
+        self._worker.soon = False
+        room.iov_base, room.iov_len = <uint8_t *>self._room, ROOM
+        memset(&message, 0, sizeof(message))
+        message.msg_iov, message.msg_iovlen, message.msg_control = &room, 1, notes
+        while True:
+            message.msg_controllen = NOTES_MAX
+            with nogil:
+                size = recvmsg(self._door, &message, MSG_CMSG_CLOEXEC)
+            if size >= 0 or errno != EINTR:
+                break
+            PyErr_CheckSignals()
+        if size <= 0:
+            return None
+        self._worker.soon = fw_monotonic() - began > self._there
+        self._releases.asleep = False
+        if message.msg_controllen == 0 and not message.msg_flags & (MSG_TRUNC | MSG_CTRUNC):
+            for known in self._known:
+                if known.fits(<uint8_t *>self._room, size, numbers):
+                    frame = self._frame(known, numbers)
+                    if frame is not None:
+                        return frame
+                    break
+        return PyBytes_FromStringAndSize(<char *>self._room, size), _notes(&message), message.msg_flags
+
+    cdef object _frame(self, Pattern known, uint64_t *numbers):
+        """None: it lies where none can."""
+        cdef uint64_t seq = numbers[0], slot = numbers[3], offset = numbers[5]
+        if numbers[1] > INT64_MAX or numbers[2] > INT64_MAX or slot > UINT32_MAX:
+            return None
+        if offset % STEP != 0 or offset > self._size or known.length > self._size - offset:
+            return None
+        header = new(known.kind)
+        header.seq, header.time, header.monotonic, header.meta = seq, numbers[1], numbers[2], {}
+        held = (known.place[0], slot, numbers[4])
+        header.place = new_tuple(Place, (*held, offset, known.place[4], known.place[5]))
+        self._holds[held] = self._holds.get(held, 0) + 1
+        self._releases.held += 1
+        cdef Slot payload = Slot.__new__(Slot)
+        payload.data, payload.size = self._memory + offset, known.length
+        payload.held, payload.region = held, self._region
+        frame = Frame(known.stream, header, payload, "shm", self._worker)
+        if known.dtype is not None:
+            frame._array = ndarray(known.shape, known.dtype, payload)
+        key = (known.epoch, seq)
+        self._started.add(key)
+        cdef size_t size = PyBytes_GET_SIZE(known.start)
+        memcpy(self._packet, PyBytes_AS_STRING(known.start), size)
+        put_big(self._packet + size - 8, seq, 8)
+        if self._aside < 0 or send(self._aside, self._packet, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0:
+            self._worker.say_start(known.stream, key)
+        return frame
+
+
+cdef Pattern _pattern(like, bytes stream, bytes data, list spans, frame):
+    cdef Pattern made = Pattern.__new__(Pattern)
+    cdef int i
+    header = frame.header
+    start = two_parts(stream, len(data))
+    made.like, made.packet, made.header = like, start + data, len(start)
+    for i in range(NUMBERS):
+        made.starts[i] = len(start) + spans[i][0]
+        made.ends[i] = len(start) + spans[i][1]
+    made.kind = type("Header", (type(header),), dict(vars(header)))
+    made.stream, made.epoch, made.place = frame.stream, header.epoch, tuple(header.place)
+    made.shape, made.length = header.shape, header.place.length
+    made.dtype = frame.dtype if header.encoding == "raw" else None
+    said = start_header(header.epoch, 0)
+    made.start = two_parts(stream, len(said)) + said
+    return made
+
+
+cdef list _notes(msghdr *message):
+    """As socket.recvmsg() gives them."""
+    cdef list notes = []
+    cdef cmsghdr *note = CMSG_FIRSTHDR(message)
+    while note != NULL:
+        size = <uint8_t *>note + note.cmsg_len - CMSG_DATA(note)
+        notes.append((note.cmsg_level, note.cmsg_type, PyBytes_FromStringAndSize(<char *>CMSG_DATA(note), size)))
+        note = CMSG_NXTHDR(message, note)
+    return notes

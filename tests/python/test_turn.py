@@ -1,0 +1,175 @@
+"""A packet that is received by the compiled turn means what it means to the Python code."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from framewire._lane import Turn
+from framewire.door import two_parts
+from framewire.frame import Frame
+from framewire.header import Header
+from framewire.keeper import Keeper
+from framewire.message import check_message
+from framewire.rehearsal import Stage, _memory
+from framewire.shm import Region, Releases
+from framewire.stats import Stats
+from framewire.template import Template, find_spans
+from framewire.words import done_rest
+
+SIZE = 1 << 20
+EPOCH = 2**63 + 5
+NUMBERS = {"seq": 1000, "time": 10**18, "monotonic": 10**9, "slot": 3, "gen": 700, "offset": 1 << 16}
+WIDTHS = (b"\xcc", b"\xcd", b"\xce", b"\xcf")
+Heard = tuple[bytes, list[tuple[int, int, bytes]], int]
+
+
+def packed(numbers: dict[str, int | bytes], **more: Any) -> bytes:
+    """A header; numbers may be bytes already."""
+    fields: dict[str, Any] = {"v": 1, "kind": "frame", "epoch": EPOCH, "seq": 0, "shape": [2, 2, 3], "dtype": "|u1"}
+    fields |= {"format": "rgb8", "time": 0, "monotonic": 0, "region": 7, "slot": 0, "gen": 0, "offset": 0, "length": 12}
+    fields |= more
+    data = bytes((0x80 + len(fields),))
+    for key, value in fields.items():
+        said = numbers.get(key, value)
+        data += msgpack.packb(key) + (said if isinstance(said, bytes) else msgpack.packb(said))
+    return data
+
+
+class Table:
+    """A turn, and what a worker would have to do with it."""
+
+    def __init__(self) -> None:
+        self.soon = self.closed = False
+        self._waiting = self._news = self._progressed = None
+        self.started: set[tuple[int, int]] = set()
+        self.heard: list[Heard] = []
+        self.stage = Stage(Region(7, _memory(SIZE), SIZE, Releases()))
+        self.inside = self.stage.inside
+        self.turn = Turn(
+            self,  # type: ignore[arg-type]
+            Keeper(),
+            self.inside,
+            deque(),
+            self.started,
+            threading.Lock(),
+            Stats(),
+            done_rest("w", 1),
+            -1.0,
+        )
+        data = packed(NUMBERS)
+        header = Header.unpack(data)
+        spans = find_spans(data, header)
+        assert spans is not None
+        frame = Frame("cam0", header, bytes(12), "shm", self)  # type: ignore[arg-type]
+        self.turn.learn(Template(data, header, spans), b"cam0", data, spans, frame)
+
+    def hear_packet(self, packet: Heard) -> None:
+        self.heard.append(packet)
+
+    def receive(self, packet: bytes) -> Frame | None:
+        """What comes of it; None: it was heard, as it is."""
+        self.stage.clear()
+        self.inside.releases.refuse((7, 0, 0))  # for a turn there is something to release
+        self.stage._far.send(packet)
+        self.heard.clear()
+        frame = self.turn.take()
+        self.started.clear()
+        if frame is None:
+            assert [heard[:2] for heard in self.heard] == [(packet, [])]
+        return frame
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[Table]:
+    table = Table()
+    yield table
+    table.turn.forget()
+    table.stage.close()
+
+
+def check(table: Table, packet: bytes) -> bool:
+    """Whether a frame came of it, which is to be the one that Python sees in it."""
+    frame = table.receive(packet)
+    if frame is None:
+        return False
+    parts = table.inside.visit.read(packet, [], 0)  # type: ignore[union-attr]
+    assert isinstance(parts, list)
+    stream, header = check_message(parts)
+    assert (frame.stream, frame.header, frame.transport) == (stream, header, "shm")
+    region = table.inside.region
+    assert region is not None
+    assert header.place is not None
+    view = region.view(header.place)
+    assert np.array_equal(frame.array.reshape(-1), view)
+    assert frame.array.ctypes.data == view.ctypes.data
+    assert frame.array.shape == header.shape
+    assert not frame.array.flags.writeable
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        frame.array.flags.writeable = True
+    assert bytes(frame.data) == view.tobytes()
+    return True
+
+
+def wide(number: int, width: int) -> bytes:
+    return WIDTHS[width] + number.to_bytes(1 << width, "big")
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_numbers_come_in_every_width(table: Table, data: st.DataObject) -> None:
+    """And those that are out of bounds are left to who says so."""
+    numbers: dict[str, int | bytes] = {}
+    values = {}
+    for name, largest in dict.fromkeys(("seq", "time", "monotonic", "slot", "gen"), 2**64 - 1).items():
+        width = data.draw(st.integers(0, 3), name)
+        values[name] = data.draw(st.integers(0, min(largest, 2 ** (8 << width) - 1)), name)
+        numbers[name] = wide(values[name], width)
+    values["offset"] = data.draw(st.sampled_from((0, 64, 65, SIZE - 64, SIZE - 11, SIZE, SIZE + 64, 2**64 - 64)))
+    numbers["offset"] = wide(values["offset"], 3)
+    header = packed(numbers)
+    came = check(table, two_parts(b"cam0", len(header)) + b"" + header)
+    fits = values["time"] < 2**63 and values["monotonic"] < 2**63 and values["slot"] < 2**32
+    assert came is (fits and values["offset"] % 64 == 0 and values["offset"] <= SIZE - 12)
+
+
+@given(st.binary(max_size=6), st.integers(0, 300), st.integers(0, 6))
+@settings(max_examples=600, deadline=None)
+@example(b"", 0, 6)
+def test_whatever_comes_is_a_frame_only_where_it_is_one(table: Table, piece: bytes, at: int, gone: int) -> None:
+    header = packed(NUMBERS)
+    packet = two_parts(b"cam0", len(header)) + header
+    packet = packet[:at] + piece + packet[at + gone :]
+    if packet:
+        check(table, packet)
+
+
+@pytest.mark.parametrize("more", [{"attempt": 2}, {"meta": {"a": 1}}, {"copy": True}, {"region": 8}, {"item": "a"}])
+def test_a_header_that_says_something_else_is_left_to_who_reads_it(table: Table, more: dict[str, Any]) -> None:
+    header = packed(NUMBERS, **more)
+    assert not check(table, two_parts(b"cam0", len(header)) + header)
+
+
+def test_what_comes_with_a_descriptor_or_too_long_is_handed_on_whole(table: Table) -> None:
+    header = packed(NUMBERS)
+    packet = two_parts(b"cam0", len(header)) + header
+    table.stage.clear()
+    table.inside.releases.refuse((7, 0, 0))
+    socket.send_fds(table.stage._far, [packet], [0])
+    table.heard.clear()
+    assert table.turn.take() is None
+    ((data, notes, _),) = table.heard
+    assert data == packet
+    ((level, kind, fds),) = notes
+    assert (level, kind, len(fds)) == (socket.SOL_SOCKET, socket.SCM_RIGHTS, 4)
+    table.inside.read(data, notes, 0)  # refuses it, and closes the descriptor
+    assert table.inside.visit is None
