@@ -1,13 +1,18 @@
-"""The one part of the package that is compiled. Where Cython or a C compiler is missing, it is left out."""
+"""The one part of the package that is compiled. Where what it takes is missing, or a C compiler, it is left out."""
 
 from setuptools import Extension, setup
 
 try:
+    import numpy
     from Cython.Build import cythonize
 except ImportError:
     modules = []
 else:
-    lane = Extension("framewire._lane", ["python/framewire/_lane.pyx"], extra_compile_args=["-g0"], optional=True)
+    include = [numpy.get_include()]
+    define = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+    lane = Extension(
+        "framewire._lane", ["python/framewire/_lane.pyx"], include, define, extra_compile_args=["-g0"], optional=True
+    )
     modules = cythonize([lane], build_dir="build/cython", quiet=True)
 
 setup(ext_modules=modules)

@@ -100,11 +100,28 @@ part_sanitize() {
     units "$build/asan" asan-unit --timeout-multiplier 4 || status=1
     # What is installed is checked without a sanitizer's runtime in it.
     suite "$build/asan" asan-suites tests/cli tests/interop tests/conformance --ignore tests/interop/test_install.py || status=1
+    asan_python || status=1
     meson_in "$build/tsan" -Dwerror=true -Db_sanitize=thread -Db_lundef=false || return 1
     export TSAN_OPTIONS=log_path=$findings:suppressions=$root/tests/tsan.supp
     units "$build/tsan" tsan-unit --timeout-multiplier 4 || status=1
     check "no findings" no_findings "$findings" || status=1
     return $status
+}
+
+# What is compiled of the Python package, with the sanitizers' runtime loaded before Python.
+asan_python() {
+    local package=$build/asan/python runtime
+    runtime=$(clang -print-file-name="libclang_rt.asan-$(uname -m).so")
+    rm -rf "$package"
+    mkdir -p "$package"
+    cp -r python/framewire "$package"
+    rm -f "$package"/framewire/*.so
+    LDSHARED="clang -shared" CFLAGS="-fsanitize=address,undefined -O1 -g" \
+        LDFLAGS="-fsanitize=address,undefined -shared-libasan" \
+        "$venv/bin/python" -W ignore setup.py -q build_ext --force --build-lib "$package" --build-temp "$build/asan/temp" &&
+        LD_PRELOAD=$runtime ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$package \
+            "$venv/bin/python" -m pytest -q -n "$jobs" --timeout 300 -p no:cacheprovider \
+            --junit-xml "$folder/asan-python.xml" tests/python/test_turn.py tests/python/test_lane.py
 }
 
 no_findings() {

@@ -7,16 +7,17 @@ as usual is left to the Python code, which knows all of it; without this module 
 """
 
 cimport cython
+cimport numpy
 from cpython.buffer cimport PyBuffer_FillInfo, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport INT64_MAX, UINT32_MAX, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from threading import get_ident
-
-import numpy
 
 from . import forks
 from .door import PACKET_MAX, two_parts
@@ -24,6 +25,15 @@ from .frame import Frame
 from .leased import Place
 from .shm import ALIGNMENT
 from .words import done_header, release_header, start_header
+
+cdef extern from "Python.h":
+    object PyType_GenericAlloc(PyTypeObject *kind, Py_ssize_t items)  # as __new__, without what leads there
+
+cdef extern from "numpy/arrayobject.h":
+    PyTypeObject PyArray_Type
+    object PyArray_NewFromDescr(
+        PyTypeObject *kind, numpy.dtype dtype, int dimensions, numpy.npy_intp *shape, numpy.npy_intp *strides,
+        void *data, int flags, PyObject *like)
 
 cdef extern from "<sys/socket.h>" nogil:
     """
@@ -57,19 +67,19 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t send(int socket, const void *data, size_t size, int flags)
 
 cdef enum:
-    NUMBERS = 6  # of a header, as template.spans() gives them: seq, time, monotonic, slot, gen, offset
+    NUMBERS = 6  # of a header, as template.find_spans() gives them: seq, time, monotonic, slot, gen, offset
     TWO_PARTS = 12  # bytes of the head of a message of two parts; the second one's size is the last 4 of them
     SMALL_MAX = 4096  # bytes of a packet that is put together here
     PARTS_MAX = 16  # of such a packet
     KEY = 21  # of an answer: its epoch, then the word "seq", and that, 8 bytes each
-    NOTES_MAX = 256  # bytes beside a packet
+    RELEASE = 128  # or less: a release
+    NOTES = 32  # words beside a packet
     KNOWN_MAX = 8
 
 cdef size_t ROOM = PACKET_MAX
 cdef uint64_t STEP = ALIGNMENT
-cdef object new = object.__new__
-cdef object new_tuple = tuple.__new__
-cdef object ndarray = numpy.ndarray
+
+numpy.import_array()
 
 
 cdef inline uint64_t big(const uint8_t *at, int size) noexcept nogil:
@@ -116,25 +126,7 @@ cdef bint take_uint(const uint8_t *data, size_t size, size_t *at, uint64_t *numb
     return True
 
 
-@cython.final
-@cython.no_gc
-cdef class Slot:
-    """The bytes of a slot, read-only, which arrays stand on. With the last of them it is put among the releases."""
-
-    cdef object region  # the mapping stays as long
-    cdef tuple held
-    cdef uint8_t *data
-    cdef Py_ssize_t size
-
-    def __getbuffer__(self, Py_buffer *view, int flags):
-        PyBuffer_FillInfo(view, self, self.data, self.size, 1, flags)
-
-    def __len__(self):
-        return self.size
-
-    def __dealloc__(self):
-        if self.region is not None:
-            self.region.releases.put(self.held)
+cdef class Slot
 
 
 @cython.final
@@ -147,10 +139,24 @@ cdef class Pattern:
     cdef size_t starts[NUMBERS]
     cdef size_t ends[NUMBERS]
     cdef object like  # the template of its header
-    cdef object kind, stream, shape, dtype, epoch
-    cdef tuple place
+    cdef object kind, stream, epoch
+    cdef numpy.dtype dtype  # of raw frames
+    cdef object region  # its number
+    cdef tuple shape
     cdef uint64_t length
     cdef bytes start  # what is said at its start; the number is its end
+
+    cdef object array(self, Slot payload):
+        """A view, which cannot be made writable: what it stands on cannot."""
+        cdef numpy.npy_intp shape[numpy.NPY_MAXDIMS]
+        cdef int i, dimensions = len(self.shape)
+        for i in range(dimensions):
+            shape[i] = self.shape[i]
+        Py_INCREF(self.dtype)  # which is taken
+        made = PyArray_NewFromDescr(
+            &PyArray_Type, self.dtype, dimensions, shape, NULL, payload.data, numpy.NPY_ARRAY_CARRAY_RO, NULL)
+        numpy.set_array_base(made, payload)
+        return made
 
     cdef bint fits(self, const uint8_t *data, size_t size, uint64_t *numbers) noexcept:
         cdef const uint8_t *known = <const uint8_t *>PyBytes_AS_STRING(self.packet)
@@ -172,17 +178,51 @@ cdef class Pattern:
         return size - at == known_size - after and memcmp(data + at, known + after, size - at) == 0
 
 
-cdef class Turn:
-    """A worker's turns at the door; its driver's. Attributes of others that it names are guarded by the GIL: nothing here
-    gives it away but the receive, and what others guard by a lock is left alone while that is taken."""
+@cython.final
+@cython.no_gc
+cdef class Slot:
+    """The bytes of a slot, read-only, which arrays stand on. With the last of them it is put among the releases."""
 
-    cdef object _worker, _keeper, _inside, _releases, _waiting, _words, _state, _stats
+    cdef object region  # the mapping stays as long
+    cdef tuple held
+    cdef uint8_t *data
+    cdef Py_ssize_t size
+    cdef Pattern pattern
+    cdef uint64_t numbers[NUMBERS]
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.data, self.size, 1, flags)
+
+    def __len__(self):
+        return self.size
+
+    def __call__(self):
+        """The frame's header: few who take frames look at it."""
+        header = PyType_GenericAlloc(<PyTypeObject *>self.pattern.kind, 0)
+        header.seq, header.time, header.monotonic = self.numbers[0], self.numbers[1], self.numbers[2]
+        header.meta = {}
+        header.place = Place(*self.held, self.numbers[5], self.size)
+        return header
+
+    def __dealloc__(self):
+        if self.region is not None:
+            self.region.releases.put(self.held)
+
+
+cdef class Turn:
+    """A worker's turns at the door; its driver's.
+
+    What it reads and sets of others is guarded by the GIL, which is given away in the receive and in what is called of
+    them; where others hold their lock it goes the long way.
+    """
+
+    cdef object _worker, _keeper, _inside, _releases, _waiting, _words, _state, _stats, _forks
     cdef dict _holds
     cdef set _started
     cdef double _there
     cdef bytes _done  # the answer to a first attempt, with epoch and seq to be put in
     cdef size_t _key_at
-    cdef object _visit, _region  # which it was armed for
+    cdef object _era  # of `inside`, in which the following was learnt; None: there is none
     cdef int _door, _aside
     cdef uint8_t *_memory
     cdef uint64_t _size
@@ -199,24 +239,24 @@ cdef class Turn:
         self._done = done_header(0, 0, done)
         self._key_at = len(self._done) - len(done) - KEY
         self._release = release_header(((0, 0, 0),))
+        self._forks = forks.count
         self._known = []
         self._room = bytearray(ROOM)
 
     def knows(self, like):
         """Whether frames with such headers can be received."""
-        if self._visit is not self._inside.visit or self._region is not self._inside.region:
-            return False
         cdef Pattern known
-        for known in self._known:
-            if known.like is like:
-                return True
+        if self._era == self._inside.era:
+            for known in self._known:
+                if known.like is like:
+                    return True
         return False
 
     def learn(self, like, bytes stream, bytes data, list spans, frame):
-        """This frame came in shared memory, in a message of these two parts; data has NUMBERS numbers in these spans."""
+        """This frame came in shared memory, in a message of these two parts; in these spans data has NUMBERS numbers."""
         inside = self._inside
         cdef Py_buffer memory
-        if self._visit is not inside.visit or self._region is not inside.region:
+        if self._era != inside.era:
             self.forget()
             if inside.visit is None or inside.region is None:
                 return
@@ -224,33 +264,34 @@ cdef class Turn:
             self._memory = <uint8_t *>memory.buf
             self._size = inside.region.size
             PyBuffer_Release(&memory)  # a mapping stays where it is, for as long as its region
-            self._door = inside.visit.fileno()
-            self._aside = inside.visit.aside
-            self._visit, self._region = inside.visit, inside.region
+            self._door, self._aside, self._era = inside.visit.fileno(), inside.visit.aside, inside.era
         if len(self._known) >= KNOWN_MAX:
             del self._known[0]
         self._known.append(_pattern(like, stream, data, spans, frame))
 
     def forget(self):
-        """What was learnt is of a visit that is over."""
+        """What was learnt holds no more."""
         self._known.clear()
-        self._visit = self._region = None
+        self._era = None
 
     def next(self, loop):
-        """As __next__ of a receiver that has this worker alone (lane.Loop). None: what is left to do of it is not as usual."""
+        """As __next__ of a receiver that has this worker alone. None: what is left to do of it is not as usual."""
+        cdef Slot came
         worker, keeper = self._worker, self._keeper
-        if not worker.soon or self._visit is None or worker._waiting or worker._news or self._state.locked():
+        if not worker.soon or worker._waiting or worker._news or self._era is None or self._state.locked():
             return None
-        if loop._closed or loop._put_back:
+        if loop._closed or loop._put_back or forks.count != self._forks:
             return None
         hand = loop._in_hand
         key = parts = None
         if hand is not None and hand.open and not hand.kept:
-            header = hand.header
-            key = header.epoch, header.seq
-            if (hand.owner is not worker or header.attempt != 1 or hand._forks != forks.count or worker.closed
-                    or key not in self._started):
+            if type(hand._payload) is not Slot or hand.owner is not worker:
                 return None
+            came = hand._payload
+            key = came.pattern.epoch, came.numbers[0]
+            if key not in self._started or worker.closed:
+                return None
+            came = None
             hand.open = False
             parts = [hand._stream.encode(), self._answer(key[0], key[1]), b"\xc0"]
             self._stats.results += 1
@@ -290,25 +331,22 @@ cdef class Turn:
         return self._take(None, None)
 
     cdef object _take(self, key, list parts):
-        """As `take`; key, parts: an answer that is to be said after all others."""
-        if self._words or parts is None:
-            if parts is not None:
+        """As `take`; key, parts: an answer that is to be said after all others; None: there is none."""
+        if parts is not None:
+            if self._words or not self._say(parts):
                 self._words.append((key, parts))
-            if self._words:
-                key, parts = self._words[0]
-                if key is None or len(self._words) > 1:
-                    return None
-                if not self._say(parts):
-                    return None
-                self._words.popleft()
-                self._worker.on_sent(key)
-            elif not self._say([]):
                 return None
-        elif self._say(parts):
+        elif self._words:
+            key, parts = self._words[0]
+            if key is None or len(self._words) > 1 or not self._say(parts):
+                return None
+            self._words.popleft()
+        elif not self._say([]):
+            return None
+        if self._worker._progressed:
             self._worker.on_sent(key)
         else:
-            self._words.append((key, parts))
-            return None
+            self._started.discard(key)
         if self._started or self._releases.held > 1:
             return None
         came = self._receive()
@@ -326,27 +364,30 @@ cdef class Turn:
         return answer
 
     cdef bint _say(self, list parts) except -1:
-        """These, and the last frame's release. False: nothing was said, since there is more to say, or less, or no room."""
+        """These, and the last frame's release. False: nothing was; there is more to say, or less, or no room."""
         cdef size_t count = len(parts), at = 4 + 4 * (count + 2), size, i
         cdef tuple slot
-        if (self._inside.visit is not self._visit or self._inside.region is not self._region or self._visit is None
-                or len(self._waiting) != 1 or self._inside.full or count > PARTS_MAX):
+        if self._inside.era != self._era or self._inside.full or len(self._waiting) != 1 or count > PARTS_MAX:
             return False
         slot = self._waiting[0]
         if slot not in self._holds:
             return False
-        parts = [*parts, b"", self._release]
         self._packet[0], self._packet[1], self._packet[2], self._packet[3] = 1, 0, count + 2, count
-        for i in range(count + 2):
+        for i in range(count):
             part = parts[i]
             if type(part) is not bytes:
                 return False
             size = PyBytes_GET_SIZE(part)
-            if SMALL_MAX - at < size:
+            if SMALL_MAX - at < size + RELEASE:
                 return False
             put_little(self._packet + 4 + 4 * i, size)
             memcpy(self._packet + at, PyBytes_AS_STRING(part), size)
             at += size
+        size = PyBytes_GET_SIZE(self._release)
+        put_little(self._packet + 4 + 4 * count, 0)
+        put_little(self._packet + 8 + 4 * count, size)
+        memcpy(self._packet + at, PyBytes_AS_STRING(self._release), size)
+        at += size
         put_big(self._packet + at - 22, slot[0], 8)
         put_big(self._packet + at - 13, slot[1], 4)
         put_big(self._packet + at - 8, slot[2], 8)
@@ -360,11 +401,11 @@ cdef class Turn:
         return True
 
     cdef object _receive(self):
-        """Wait for the next packet: a Frame that is handed over, or what Visit.heard() takes of any other.
+        """Wait for the next packet: a Frame that is handed over, or what Visit.read() takes of any other.
 
         None: none came for a while, or the long way will see why.
         """
-        cdef uint8_t notes[NOTES_MAX]
+        cdef size_t notes[NOTES]
         cdef iovec room
         cdef msghdr message
         cdef uint64_t numbers[NUMBERS]
@@ -376,7 +417,7 @@ cdef class Turn:
         memset(&message, 0, sizeof(message))
         message.msg_iov, message.msg_iovlen, message.msg_control = &room, 1, notes
         while True:
-            message.msg_controllen = NOTES_MAX
+            message.msg_controllen = sizeof(notes)
             with nogil:
                 size = recvmsg(self._door, &message, MSG_CMSG_CLOEXEC)
             if size >= 0 or errno != EINTR:
@@ -402,19 +443,19 @@ cdef class Turn:
             return None
         if offset % STEP != 0 or offset > self._size or known.length > self._size - offset:
             return None
-        header = new(known.kind)
-        header.seq, header.time, header.monotonic, header.meta = seq, numbers[1], numbers[2], {}
-        held = (known.place[0], slot, numbers[4])
-        header.place = new_tuple(Place, (*held, offset, known.place[4], known.place[5]))
+        cdef Slot payload = Slot.__new__(Slot)
+        payload.data, payload.size, payload.pattern = self._memory + offset, known.length, known
+        memcpy(payload.numbers, numbers, sizeof(payload.numbers))
+        held = known.region, slot, numbers[4]
+        payload.held, payload.region = held, self._inside.region
         self._holds[held] = self._holds.get(held, 0) + 1
         self._releases.held += 1
-        cdef Slot payload = Slot.__new__(Slot)
-        payload.data, payload.size = self._memory + offset, known.length
-        payload.held, payload.region = held, self._region
-        frame = Frame(known.stream, header, payload, "shm", self._worker)
-        if known.dtype is not None:
-            frame._array = ndarray(known.shape, known.dtype, payload)
-        key = (known.epoch, seq)
+        frame = PyType_GenericAlloc(<PyTypeObject *>Frame, 0)  # its __init__ is not called
+        frame._stream, frame._payload, frame._transport, frame._forks = known.stream, payload, "shm", forks.count
+        frame.owner, frame._header, frame.nbytes = self._worker, payload, known.length
+        frame.open, frame.kept = True, False
+        frame._array = known.array(payload) if known.dtype is not None else None
+        key = known.epoch, seq
         self._started.add(key)
         cdef size_t size = PyBytes_GET_SIZE(known.start)
         memcpy(self._packet, PyBytes_AS_STRING(known.start), size)
@@ -434,7 +475,7 @@ cdef Pattern _pattern(like, bytes stream, bytes data, list spans, frame):
         made.starts[i] = len(start) + spans[i][0]
         made.ends[i] = len(start) + spans[i][1]
     made.kind = type("Header", (type(header),), dict(vars(header)))
-    made.stream, made.epoch, made.place = frame.stream, header.epoch, tuple(header.place)
+    made.stream, made.epoch, made.region = frame.stream, header.epoch, header.place.region
     made.shape, made.length = header.shape, header.place.length
     made.dtype = frame.dtype if header.encoding == "raw" else None
     said = start_header(header.epoch, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -54,7 +54,7 @@ class Frame:
     """One image (or any array) with its header. Its methods may be called from any thread."""
 
     __slots__ = (
-        "__weakref__", "_array", "_forks", "_payload", "_stream", "_transport", "header", "kept", "nbytes", "open",
+        "__weakref__", "_array", "_forks", "_header", "_payload", "_stream", "_transport", "kept", "nbytes", "open",
         "owner",
     )  # fmt: skip
 
@@ -65,10 +65,18 @@ class Frame:
         self._forks = forks.count
         self.owner = owner
         self._array: NDArray[Any] | None = None
-        self.header = header  # as it travelled
+        self._header: Header | Callable[[], Header] = header
         self.nbytes = len(payload)
         self.open = True  # not answered; its owner's lock guards it
         self.kept = False
+
+    @property
+    def header(self) -> Header:
+        """As it travelled."""
+        header = self._header
+        if callable(header):
+            header = self._header = header()
+        return header
 
     @property
     def stream(self) -> str:

@@ -38,6 +38,7 @@ class Inside:
         self._on_settled = on_settled
         self._on_lost = on_lost
         self.visit: Visit | None = None  # then something may come of it
+        self.era = 0  # another number once this visit is over, or other memory was given
         self._knocked: float | None = None
         self._thrown_out = 0
         self.region: Region | None = None
@@ -102,6 +103,7 @@ class Inside:
             self._poll.unregister(self.visit)
             self.visit.close()
         self.visit = self._knocked = None
+        self.era += 1
         self.here = False
 
     def _settle(self) -> None:
@@ -165,6 +167,7 @@ class Inside:
             known = self.region
             if known is None or known.number != number or known.size < size:
                 self.region = Region(number, os.dup(packet.fd), size, self.releases)
+                self.era += 1
         finally:
             os.close(packet.fd)
 

@@ -60,5 +60,6 @@ def learn(turn: Turn, parts: list[Any], frame: Frame) -> None:
         return
     header = frame.header
     spans = find_spans(parts[1], header)
-    if spans is not None and header.place is not None and not (header.place.copy or header.guarded):
+    usual = header.place is not None and not header.place.copy and not header.guarded and header.attempt == 1
+    if usual and spans is not None:
         turn.learn(like, parts[0], parts[1], spans, frame)

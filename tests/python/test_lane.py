@@ -205,3 +205,24 @@ def test_a_visit_that_ends_is_gone_on_with(hub: LocalHub, tmp_path: Path, by_lan
     assert hub.knocks == 3
     assert all("resultdone" in words(hub)[seq] for seq in range(FIRST, FIRST + TURNS))
     assert len(by_lane) > TURNS // 2
+
+
+def test_a_fork_that_goes_on_with_the_loop_is_told(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:
+    with framewire.Receiver(hub.url, door=tmp_path) as receiver:
+        lending = lend_in_turn(hub, {}, set())
+        for frame in receiver:
+            if frame.seq == FIRST + 50:
+                frame.reply(1)
+                child = os.fork()
+                if child == 0:
+                    code = 1
+                    try:
+                        next(receiver)
+                    except framewire.Error as error:
+                        code = 2 + ("before a fork" in str(error))
+                    finally:
+                        os._exit(code)
+                assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+            del frame
+        lending.join()
+    assert FIRST + 50 in by_lane

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -117,7 +118,22 @@ def check(table: Table, packet: bytes) -> bool:
     with pytest.raises(ValueError, match="WRITEABLE"):
         frame.array.flags.writeable = True
     assert bytes(frame.data) == view.tobytes()
+    long = Frame(stream, header, frame._payload, "shm", frame.owner)
+    for slot in set(Frame.__slots__) - {"__weakref__", "_array"}:
+        assert getattr(frame, slot) == getattr(long, slot), slot
     return True
+
+
+def test_what_was_learnt_does_not_hold_memory_that_the_sender_has_replaced() -> None:
+    table = Table()
+    header = packed(NUMBERS)
+    assert table.receive(two_parts(b"cam0", len(header)) + header) is not None
+    region = weakref.ref(table.inside.region)
+    table.inside.start_anew()
+    assert region() is None
+    assert not table.turn.knows(None)  # type: ignore[arg-type]
+    assert table.turn.take() is None
+    table.stage.close()
 
 
 def wide(number: int, width: int) -> bytes:
@@ -137,7 +153,7 @@ def test_numbers_come_in_every_width(table: Table, data: st.DataObject) -> None:
     values["offset"] = data.draw(st.sampled_from((0, 64, 65, SIZE - 64, SIZE - 11, SIZE, SIZE + 64, 2**64 - 64)))
     numbers["offset"] = wide(values["offset"], 3)
     header = packed(numbers)
-    came = check(table, two_parts(b"cam0", len(header)) + b"" + header)
+    came = check(table, two_parts(b"cam0", len(header)) + header)
     fits = values["time"] < 2**63 and values["monotonic"] < 2**63 and values["slot"] < 2**32
     assert came is (fits and values["offset"] % 64 == 0 and values["offset"] <= SIZE - 12)
 
