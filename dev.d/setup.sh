@@ -104,8 +104,9 @@ need_peers() {
 # install_package VENV: the Python package, editable; again only when its metadata changed, or what is compiled of it,
 # which lies in the tree then, for all environments.
 install_package() {
-    [ -x "$1/bin/framewire-work" ] && compgen -G "python/framewire/_lane.*.so" >/dev/null ||
+    if [ ! -x "$1/bin/framewire-work" ] || ! compgen -G "python/framewire/_lane.*.so" >/dev/null; then
         rm -f "$build/.done-package-$(basename "$1")"
+    fi
     once "package-$(basename "$1")" pyproject.toml setup.py python/framewire/_lane.pyx -- \
         "$1/bin/pip" install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 }
