@@ -10,8 +10,9 @@ except ImportError:
 else:
     include = [numpy.get_include()]
     define = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+    source, beside = ["python/framewire/_lane.pyx"], ["python/framewire/_packets.pxd"]
     lane = Extension(
-        "framewire._lane", ["python/framewire/_lane.pyx"], include, define, extra_compile_args=["-g0"], optional=True
+        "framewire._lane", source, include, define, depends=beside, extra_compile_args=["-g0"], optional=True
     )
     modules = cythonize([lane], build_dir="build/cython", quiet=True)
 

@@ -107,7 +107,7 @@ install_package() {
     if [ ! -x "$1/bin/framewire-work" ] || ! compgen -G "python/framewire/_lane.*.so" >/dev/null; then
         rm -f "$build/.done-package-$(basename "$1")"
     fi
-    once "package-$(basename "$1")" pyproject.toml setup.py python/framewire/_lane.pyx -- \
+    once "package-$(basename "$1")" pyproject.toml setup.py python/framewire/_*.p[yx]* -- \
         "$1/bin/pip" install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 }
 

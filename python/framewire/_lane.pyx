@@ -19,6 +19,10 @@ from libc.string cimport memcmp, memcpy, memset
 
 from threading import get_ident
 
+from ._packets cimport (
+    CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, cmsghdr,
+    fw_monotonic, iovec, little, msghdr, put_big, put_little, recvmsg, send, take_uint)
+
 from . import forks
 from .door import PACKET_MAX, two_parts
 from .frame import Frame
@@ -35,37 +39,6 @@ cdef extern from "numpy/arrayobject.h":
         PyTypeObject *kind, numpy.dtype dtype, int dimensions, numpy.npy_intp *shape, numpy.npy_intp *strides,
         void *data, int flags, PyObject *like)
 
-cdef extern from "<sys/socket.h>" nogil:
-    """
-    #include <time.h>
-
-    static double fw_monotonic(void) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-    }
-    """
-    double fw_monotonic()
-    int MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC
-    struct iovec:
-        void *iov_base
-        size_t iov_len
-    struct msghdr:
-        iovec *msg_iov
-        size_t msg_iovlen
-        void *msg_control
-        size_t msg_controllen
-        int msg_flags
-    struct cmsghdr:
-        size_t cmsg_len
-        int cmsg_level
-        int cmsg_type
-    cmsghdr *CMSG_FIRSTHDR(msghdr *message)
-    cmsghdr *CMSG_NXTHDR(msghdr *message, cmsghdr *note)
-    uint8_t *CMSG_DATA(cmsghdr *note)
-    ssize_t recvmsg(int socket, msghdr *message, int flags)
-    ssize_t send(int socket, const void *data, size_t size, int flags)
-
 cdef enum:
     NUMBERS = 6  # of a header, as template.find_spans() gives them: seq, time, monotonic, slot, gen, offset
     TWO_PARTS = 12  # bytes of the head of a message of two parts; the second one's size is the last 4 of them
@@ -80,50 +53,6 @@ cdef size_t ROOM = PACKET_MAX
 cdef uint64_t STEP = ALIGNMENT
 
 numpy.import_array()
-
-
-cdef inline uint64_t big(const uint8_t *at, int size) noexcept nogil:
-    cdef uint64_t number = 0
-    cdef int i
-    for i in range(size):
-        number = number << 8 | at[i]
-    return number
-
-
-cdef inline void put_big(uint8_t *at, uint64_t number, int size) noexcept nogil:
-    cdef int i
-    for i in range(size):
-        at[i] = <uint8_t>(number >> 8 * (size - 1 - i) & 0xFF)
-
-
-cdef inline uint32_t little(const uint8_t *at) noexcept nogil:
-    return at[0] | <uint32_t>at[1] << 8 | <uint32_t>at[2] << 16 | <uint32_t>at[3] << 24
-
-
-cdef inline void put_little(uint8_t *at, uint32_t number) noexcept nogil:
-    cdef int i
-    for i in range(4):
-        at[i] = <uint8_t>(number >> 8 * i & 0xFF)
-
-
-cdef bint take_uint(const uint8_t *data, size_t size, size_t *at, uint64_t *number) noexcept nogil:
-    """msgpack's unsigned integers, of whatever width."""
-    if at[0] >= size:
-        return False
-    cdef uint8_t first = data[at[0]]
-    cdef int width
-    at[0] += 1
-    if first < 0x80:
-        number[0] = first
-        return True
-    if first < 0xCC or first > 0xCF:
-        return False
-    width = 1 << (first - 0xCC)
-    if size - at[0] < <size_t>width:
-        return False
-    number[0] = big(data + at[0], width)
-    at[0] += width
-    return True
 
 
 cdef class Slot
@@ -231,11 +160,13 @@ cdef class Turn:
     cdef uint8_t _packet[SMALL_MAX]
     cdef bytearray _room
 
-    def __init__(self, worker, keeper, inside, words, started, state, stats, bytes done, double there):
-        """state: the lock that guards frames' answers; done: what done_rest() gave; there: see lane.THERE."""
-        self._worker, self._keeper, self._inside, self._words = worker, keeper, inside, words
-        self._started, self._state, self._stats, self._there = started, state, stats, there
-        self._releases, self._waiting, self._holds = inside.releases, inside.releases.waiting, inside.releases.holds
+    def __init__(self, worker, bytes done, double there):
+        """done: what done_rest() gave; there: see lane.THERE."""
+        self._worker, self._keeper, self._inside = worker, worker._keeper, worker._inside
+        self._words, self._started, self._state = worker._outbox.words, worker._started, worker._state
+        self._stats, self._there = worker._options.stats, there
+        releases = self._releases = self._inside.releases
+        self._waiting, self._holds = releases.waiting, releases.holds
         self._done = done_header(0, 0, done)
         self._key_at = len(self._done) - len(done) - KEY
         self._release = release_header(((0, 0, 0),))
@@ -461,7 +392,7 @@ cdef class Turn:
         memcpy(self._packet, PyBytes_AS_STRING(known.start), size)
         put_big(self._packet + size - 8, seq, 8)
         if self._aside < 0 or send(self._aside, self._packet, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0:
-            self._worker.say_start(known.stream, key)
+            self._worker._start(known.stream, key, False)
         return frame
 
 

@@ -44,6 +44,10 @@ _FDS_ROOM = socket.CMSG_SPACE(4 * _FD_SIZE)  # for more than the one that may co
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,57}\.door")
 
 
+#: What recvmsg() gives of a packet: its bytes, what came beside them, and flags.
+Came = tuple[bytes, list[tuple[int, int, bytes]], int]
+
+
 class Kind(enum.IntEnum):
     """What a packet is."""
 
@@ -210,7 +214,7 @@ class Visit:
         return self.read(data, notes, flags)
 
     def read(self, data: bytes, notes: list[tuple[int, int, bytes]], flags: int) -> list[bytes] | Packet:
-        """What was received is what, as `receive`; these are what recvmsg() gives."""
+        """What came is what, as `receive`."""
         if data[:4] == _TWO_PARTS and len(data) > _TWO.size and not notes and not flags & _CUT:  # mostly
             _, first, second = _TWO.unpack_from(data)
             middle = _TWO.size + first

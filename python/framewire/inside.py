@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .door import Kind, Packet, Visit
+from .door import Came, Kind, Packet, Visit
 from .errors import BadMessage, Error
 from .leased import SLOTS_MAX, Filling, Place
 from .shm import ALIGNMENT, Region, Releases
@@ -123,29 +123,17 @@ class Inside:
 
     # Messages
 
-    def receive(self, wait: bool = False) -> list[bytes] | None:
-        """The next message; None: there is none, or with `wait`, none has come for a moment."""
+    def receive(self, wait: bool = False, came: Came | None = None) -> list[bytes] | None:
+        """The next message; None: there is none, or with `wait`, none has come for a moment. came: a first packet."""
         while (visit := self.visit) is not None:
             try:
-                packet = visit.receive(wait)
+                packet = visit.receive(wait) if came is None else visit.read(*came)
                 if not isinstance(packet, Packet):
                     return packet
+                came = None
                 self._on_packet(packet)
             except Error as error:
                 self._over(error)
-        return None
-
-    def read(self, data: bytes, notes: list[tuple[int, int, bytes]], flags: int) -> list[bytes] | None:
-        """The message that was received, as Visit.read; None: it was none."""
-        if (visit := self.visit) is None:
-            return None
-        try:
-            packet = visit.read(data, notes, flags)
-            if not isinstance(packet, Packet):
-                return packet
-            self._on_packet(packet)
-        except Error as error:
-            self._over(error)
         return None
 
     def _on_packet(self, packet: Packet) -> None:

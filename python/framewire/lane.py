@@ -11,9 +11,14 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .door import Came
+from .errors import BadMessage
 from .frame import Frame, Owner
-from .outbox import Key
+from .inside import Inside
+from .keeper import Keeper
+from .outbox import Key, Outbox
 from .template import find, find_spans
+from .transport import Options
 
 if TYPE_CHECKING:
     from ._lane import Turn as Turn
@@ -33,15 +38,24 @@ class Worker(Owner, Protocol):
 
     soon: bool  # the next frame comes soon, as the last ones did
     closed: bool  # no more answers are taken
+    _keeper: Keeper
+    _inside: Inside
+    _outbox: Outbox
+    _options: Options
+    _state: threading.Lock  # guards frames' answers
+    _started: set[Key]  # handed over, until their answer has left
+    _waiting: dict[Key, Frame]  # there are some, or news: then they come first
+    _news: deque[Frame | BadMessage]
+    _progressed: dict[Key, float]  # if one is in it, `on_sent` is told
 
     def on_sent(self, key: Key) -> None:
         """The answer to this frame has left."""
 
-    def say_start(self, stream: str, key: Key) -> None:
-        """Say it at the door: aside there was no room."""
+    def _start(self, stream: str, key: Key, aside: bool) -> None:
+        """Say `start`; not aside, where there was no room."""
 
-    def hear_packet(self, packet: tuple[bytes, list[tuple[int, int, bytes]], int]) -> None:
-        """A packet has come that is no usual frame, with what recvmsg() gives of it."""
+    def hear_packet(self, came: Came) -> None:
+        """A packet has come that is no usual frame."""
 
 
 class Loop(Protocol):

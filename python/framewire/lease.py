@@ -13,6 +13,7 @@ import numpy as np
 import zmq
 
 from . import forks
+from .door import Came
 from .errors import BadMessage, Closed, Error
 from .fields import VERSION, Fields, cut
 from .frame import Frame
@@ -58,12 +59,7 @@ class LeasedWorker(Session):
         self._twin: LeasedWorker | None = None
         super().__init__(url, options, "worker")
         self._done = done_rest(self._worker, options.identity.instance)
-        self.turn: Turn | None = None
-        if Turn is not None:
-            outbox, stats = self._outbox, options.stats
-            self.turn = Turn(
-                self, self._keeper, self._inside, outbox.words, self._started, self._state, stats, self._done, THERE
-            )
+        self.turn = Turn(self, self._done, THERE) if Turn is not None else None
 
     # Taking frames
 
@@ -264,11 +260,8 @@ class LeasedWorker(Session):
             self._started.difference_update(self._guarded)
             self._guarded.clear()
 
-    def say_start(self, stream: str, key: Key) -> None:
-        self._start(stream, key, aside=False)
-
-    def hear_packet(self, packet: tuple[bytes, list[tuple[int, int, bytes]], int]) -> None:
-        if (parts := self._inside.read(*packet)) is not None:
+    def hear_packet(self, came: Came) -> None:
+        if (parts := self._inside.receive(came=came)) is not None:
             self._hear(parts, inside=True)
 
     def on_sent(self, key: Key) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -226,3 +228,11 @@ def test_a_fork_that_goes_on_with_the_loop_is_told(hub: LocalHub, tmp_path: Path
             del frame
         lending.join()
     assert FIRST + 50 in by_lane
+
+
+@pytest.mark.parametrize(("said", "there"), [("", True), ("1", False)])
+def test_what_is_compiled_is_used_unless_it_is_not_wanted(said: str, there: bool) -> None:
+    code = "import framewire.lane; print(framewire.lane.Turn is not None)"
+    environment = os.environ | {"FRAMEWIRE_PURE": said}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{there}\n"

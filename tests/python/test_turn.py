@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import msgpack
@@ -16,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from framewire._lane import Turn
-from framewire.door import two_parts
+from framewire.door import Came, two_parts
 from framewire.frame import Frame
 from framewire.header import Header
 from framewire.keeper import Keeper
@@ -31,7 +32,6 @@ SIZE = 1 << 20
 EPOCH = 2**63 + 5
 NUMBERS = {"seq": 1000, "time": 10**18, "monotonic": 10**9, "slot": 3, "gen": 700, "offset": 1 << 16}
 WIDTHS = (b"\xcc", b"\xcd", b"\xce", b"\xcf")
-Heard = tuple[bytes, list[tuple[int, int, bytes]], int]
 
 
 def packed(numbers: dict[str, int | bytes], **more: Any) -> bytes:
@@ -52,21 +52,14 @@ class Table:
     def __init__(self) -> None:
         self.soon = self.closed = False
         self._waiting = self._news = self._progressed = None
-        self.started: set[tuple[int, int]] = set()
-        self.heard: list[Heard] = []
+        self._started: set[tuple[int, int]] = set()
+        self._keeper, self._state = Keeper(), threading.Lock()
+        self._outbox = SimpleNamespace(words=deque())
+        self._options = SimpleNamespace(stats=Stats())
+        self.heard: list[Came] = []
         self.stage = Stage(Region(7, _memory(SIZE), SIZE, Releases()))
-        self.inside = self.stage.inside
-        self.turn = Turn(
-            self,  # type: ignore[arg-type]
-            Keeper(),
-            self.inside,
-            deque(),
-            self.started,
-            threading.Lock(),
-            Stats(),
-            done_rest("w", 1),
-            -1.0,
-        )
+        self.inside = self._inside = self.stage.inside
+        self.turn = Turn(self, done_rest("w", 1), -1.0)  # type: ignore[arg-type]
         data = packed(NUMBERS)
         header = Header.unpack(data)
         spans = find_spans(data, header)
@@ -74,7 +67,7 @@ class Table:
         frame = Frame("cam0", header, bytes(12), "shm", self)  # type: ignore[arg-type]
         self.turn.learn(Template(data, header, spans), b"cam0", data, spans, frame)
 
-    def hear_packet(self, packet: Heard) -> None:
+    def hear_packet(self, packet: Came) -> None:
         self.heard.append(packet)
 
     def receive(self, packet: bytes) -> Frame | None:
@@ -84,7 +77,7 @@ class Table:
         self.stage._far.send(packet)
         self.heard.clear()
         frame = self.turn.take()
-        self.started.clear()
+        self._started.clear()
         if frame is None:
             assert [heard[:2] for heard in self.heard] == [(packet, [])]
         return frame
@@ -187,5 +180,5 @@ def test_what_comes_with_a_descriptor_or_too_long_is_handed_on_whole(table: Tabl
     assert data == packet
     ((level, kind, fds),) = notes
     assert (level, kind, len(fds)) == (socket.SOL_SOCKET, socket.SCM_RIGHTS, 4)
-    table.inside.read(data, notes, 0)  # refuses it, and closes the descriptor
+    assert table.inside.receive(came=(data, notes, 0)) is None  # refuses it, and closes the descriptor
     assert table.inside.visit is None
