@@ -225,7 +225,7 @@ def test_a_fork_that_goes_on_with_the_loop_is_told(hub: LocalHub, tmp_path: Path
                     finally:
                         os._exit(code)
                 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
-            del frame
+        del frame
         lending.join()
     assert FIRST + 50 in by_lane
 

@@ -94,7 +94,7 @@ def test_who_passes_the_deadline_is_killed_and_progress_saves_it(hub: Hub, start
     hub.frame(1)
     hub.takes(("start", 1))
     assert hub.take("died")["reason"] == "killed by SIGKILL"
-    assert "is at a frame for more than 0.8 s; killing it" in work.said
+    until(lambda: "is at a frame for more than 0.8 s; killing it" in work.said)  # which comes another way
     work.process.send_signal(signal.SIGTERM)
     assert work.exit_code() == 0
 
