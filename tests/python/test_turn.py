@@ -129,6 +129,7 @@ def test_what_was_learnt_does_not_hold_memory_that_the_sender_has_replaced() -> 
     table.inside.start_anew()
     assert region() is None
     assert not table.turn.knows(None)  # type: ignore[arg-type]
+    table.inside.releases.take()
     table.inside.releases.refuse((7, 0, 0))
     os.dup2(near.fileno(), door)  # the number is another's now
     assert table.turn.take() is None
