@@ -118,10 +118,11 @@ asan_python() {
     rm -f "$package"/framewire/*.so
     LDSHARED="clang -shared" CFLAGS="-fsanitize=address,undefined -O1 -g" \
         LDFLAGS="-fsanitize=address,undefined -shared-libasan" \
-        "$venv/bin/python" -W ignore setup.py -q build_ext --force --build-lib "$package" --build-temp "$build/asan/temp" &&
-        LD_PRELOAD=$runtime ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$package \
-            "$venv/bin/python" -m pytest -q -n "$jobs" --timeout 300 -p no:cacheprovider \
-            --junit-xml "$folder/asan-python.xml" tests/python/test_turn.py tests/python/test_lane.py
+        "$venv/bin/python" -W ignore setup.py -q build_ext --force --build-lib "$package" --build-temp "$build/asan/temp" || return 1
+    (
+        export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$package LD_PRELOAD=$runtime
+        suite "$build/asan" asan-python tests/python/test_turn.py tests/python/test_lane.py
+    )
 }
 
 no_findings() {

@@ -184,11 +184,11 @@ cdef class Turn:
         return False
 
     def learn(self, like, bytes stream, bytes data, list spans, frame):
-        """This frame came in shared memory, in a message of these two parts; in these spans data has NUMBERS numbers."""
+        """This frame came in shared memory, in these two parts; in these spans data has NUMBERS numbers."""
         inside = self._inside
         cdef Py_buffer memory
         if self._era != inside.era:
-            self.forget()
+            self._known.clear()
             if inside.visit is None or inside.region is None:
                 return
             PyObject_GetBuffer(inside.region.memory, &memory, PyBUF_SIMPLE)
@@ -200,54 +200,51 @@ cdef class Turn:
             del self._known[0]
         self._known.append(_pattern(like, stream, data, spans, frame))
 
-    def forget(self):
-        """What was learnt holds no more."""
-        self._known.clear()
-        self._era = None
-
     def next(self, loop):
         """As __next__ of a receiver that has this worker alone. None: what is left to do of it is not as usual."""
-        cdef Slot came
-        worker, keeper = self._worker, self._keeper
+        worker, keeper, receiving = self._worker, self._keeper, loop._receiving
         if not worker.soon or worker._waiting or worker._news or self._era is None or self._state.locked():
             return None
         if loop._closed or loop._put_back or forks.count != self._forks:
             return None
+        # Who would have to wait for a lock goes the long way: an interrupt there must not lose what was claimed here.
+        if not receiving.acquire(False):
+            return None
+        try:
+            if not keeper.lock.acquire(False):
+                return None
+            loop._thread = keeper.driver = get_ident()
+            try:
+                return self._next(loop)
+            finally:
+                if keeper.gated:
+                    keeper.leave()
+                else:
+                    keeper.turns += 1
+                    keeper.driver = 0
+                    keeper.lock.release()
+        finally:
+            loop._thread = 0
+            receiving.release()
+
+    cdef object _next(self, loop):
+        """As `next`, which holds the locks."""
+        cdef Slot came
         hand = loop._in_hand
         key = parts = None
         if hand is not None and hand.open and not hand.kept:
-            if type(hand._payload) is not Slot or hand.owner is not worker:
+            if type(hand._payload) is not Slot or hand.owner is not self._worker:
                 return None
             came = hand._payload
             key = came.pattern.epoch, came.numbers[0]
-            if key not in self._started or worker.closed:
+            if key not in self._started or self._worker.closed:
                 return None
             came = None
             hand.open = False
             parts = [hand._stream.encode(), self._answer(key[0], key[1]), b"\xc0"]
             self._stats.results += 1
         loop._in_hand = hand = None  # here its slot is released, unless the caller still has it
-        receiving = loop._receiving
-        if not receiving.acquire(False):
-            if parts is not None:
-                self._words.append((key, parts))
-            return None
-        try:
-            loop._thread = get_ident()
-            if keeper.lock.acquire(False):
-                keeper.driver = loop._thread
-            else:
-                keeper.enter()
-            frame = self._take(key, parts)
-        finally:
-            if keeper.gated:
-                keeper.leave()
-            else:
-                keeper.turns += 1
-                keeper.driver = 0
-                keeper.lock.release()
-            loop._thread = 0
-            receiving.release()
+        frame = self._take(key, parts)
         if frame is not None:
             loop._in_hand = frame
             self._stats.frames += 1
@@ -303,6 +300,7 @@ cdef class Turn:
         slot = self._waiting[0]
         if slot not in self._holds:
             return False
+        # Version, a message, parts in all, those of the first of two (proto/door-1.md).
         self._packet[0], self._packet[1], self._packet[2], self._packet[3] = 1, 0, count + 2, count
         for i in range(count):
             part = parts[i]
@@ -319,6 +317,7 @@ cdef class Turn:
         put_little(self._packet + 8 + 4 * count, size)
         memcpy(self._packet + at, PyBytes_AS_STRING(self._release), size)
         at += size
+        # At its end, each after a byte that says its width: region, slot, gen.
         put_big(self._packet + at - 22, slot[0], 8)
         put_big(self._packet + at - 13, slot[1], 4)
         put_big(self._packet + at - 8, slot[2], 8)

@@ -212,6 +212,7 @@ class Inside:
             self.releases.close()
         else:
             self.visit = None
+            self.era += 1
             threading.Thread(target=_see_off, args=(visit, self.releases), name="framewire-door", daemon=True).start()
         self.region = None
         self._poll.close()

@@ -177,8 +177,6 @@ class LeasedWorker(Session):
 
     def close(self) -> None:
         self._leave_stage()
-        if self.turn is not None:
-            self.turn.forget()  # it holds the sender's memory
         super().close()
 
     def has_news(self) -> bool:

@@ -88,7 +88,6 @@ class Table:
 def table() -> Iterator[Table]:
     table = Table()
     yield table
-    table.turn.forget()
     table.stage.close()
 
 
@@ -139,6 +138,24 @@ def test_what_was_learnt_does_not_hold_memory_that_the_sender_has_replaced() -> 
     near.close()
     far.close()
     table.stage.close()
+
+
+def test_who_would_have_to_wait_for_a_lock_claims_nothing(table: Table) -> None:
+    header = packed(NUMBERS)
+    frame = table.receive(two_parts(b"cam0", len(header)) + header)
+    assert frame is not None
+    table._started.add((EPOCH, frame.seq))
+    locks = table._keeper.lock, threading.Lock()
+    loop = SimpleNamespace(_closed=False, _put_back=None, _in_hand=frame, _receiving=locks[1], _thread=0)
+    for lock in locks:
+        table.soon = True
+        with lock:
+            assert table.turn.next(loop) is None
+            assert loop._in_hand is frame
+            assert frame.open
+            assert (loop._thread, table._keeper.driver, len(table._outbox.words)) == (0, 0, 0)
+        assert not any(each.locked() for each in locks)
+    table._started.clear()
 
 
 def wide(number: int, width: int) -> bytes:
