@@ -21,7 +21,7 @@ from threading import get_ident
 
 from ._packets cimport (
     CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, cmsghdr,
-    fw_monotonic, iovec, little, msghdr, put_big, put_little, recvmsg, send, take_uint)
+    iovec, little, msghdr, put_big, put_little, recvmsg, send, take_uint)
 
 from . import forks
 from .door import PACKET_MAX, two_parts
@@ -148,7 +148,6 @@ cdef class Turn:
     cdef object _worker, _keeper, _inside, _releases, _waiting, _words, _state, _stats, _forks
     cdef dict _holds
     cdef set _started
-    cdef double _there
     cdef bytes _done  # the answer to a first attempt, with epoch and seq to be put in
     cdef size_t _key_at
     cdef object _era  # of `inside`, in which the following was learnt; None: there is none
@@ -160,11 +159,11 @@ cdef class Turn:
     cdef uint8_t _packet[SMALL_MAX]
     cdef bytearray _room
 
-    def __init__(self, worker, bytes done, double there):
-        """done: what done_rest() gave; there: see lane.THERE."""
+    def __init__(self, worker, bytes done):
+        """done: what done_rest() gave."""
         self._worker, self._keeper, self._inside = worker, worker._keeper, worker._inside
         self._words, self._started, self._state = worker._outbox.words, worker._started, worker._state
-        self._stats, self._there = worker._options.stats, there
+        self._stats = worker._options.stats
         releases = self._releases = self._inside.releases
         self._waiting, self._holds = releases.waiting, releases.holds
         self._done = done_header(0, 0, done)
@@ -340,7 +339,6 @@ cdef class Turn:
         cdef msghdr message
         cdef uint64_t numbers[NUMBERS]
         cdef ssize_t size
-        cdef double began = fw_monotonic()
         cdef Pattern known
         self._worker.soon = False
         room.iov_base, room.iov_len = <uint8_t *>self._room, ROOM
@@ -355,7 +353,7 @@ cdef class Turn:
             PyErr_CheckSignals()
         if size <= 0:
             return None
-        self._worker.soon = fw_monotonic() - began > self._there
+        self._worker.soon = True
         self._releases.asleep = False
         if message.msg_controllen == 0 and not message.msg_flags & (MSG_TRUNC | MSG_CTRUNC):
             for known in self._known:

@@ -4,16 +4,6 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "<sys/socket.h>" nogil:
-    """
-    #include <time.h>
-
-    static double fw_monotonic(void) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-    }
-    """
-    double fw_monotonic()
     int MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC
     struct iovec:
         void *iov_base

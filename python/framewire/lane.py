@@ -30,8 +30,6 @@ else:
     except ImportError:
         Turn = None
 
-THERE = 1e-5  # seconds that a receive takes that has not waited
-
 
 class Worker(Owner, Protocol):
     """Whose turns they are."""

@@ -20,7 +20,7 @@ from .frame import Frame
 from .header import ERROR_MAX, Array, Header
 from .header_fields import described
 from .inside import Inside
-from .lane import THERE, Turn, learn
+from .lane import Turn, learn
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say
 from .outbox import Key, Outbox
@@ -35,6 +35,7 @@ CREDIT_MAX = 64
 _PROGRESS_AT_LEAST = 10  # times within a deadline
 _PROGRESS_EVERY = 1.0  # seconds, if the deadline is longer
 _SOON = 0.005  # seconds: who waits less for a frame is still warm, and does so in the receive itself
+_THERE = 1e-5  # seconds that a receive takes that has not waited
 _STUCK = 2.0  # seconds of waiting for a frame while all credit is used up, until it is said
 
 
@@ -59,7 +60,7 @@ class LeasedWorker(Session):
         self._twin: LeasedWorker | None = None
         super().__init__(url, options, "worker")
         self._done = done_rest(self._worker, options.identity.instance)
-        self.turn = Turn(self, self._done, THERE) if Turn is not None else None
+        self.turn = Turn(self, self._done) if Turn is not None else None
 
     # Taking frames
 
@@ -73,6 +74,8 @@ class LeasedWorker(Session):
                 self._hungry = False
                 if self._idle:
                     self.soon, self._idle = time.monotonic() - self._idle < _SOON, 0.0
+                elif turn is not None:  # it was there at once: a compiled turn is shorter than two words in one send
+                    self.soon = True
                 if self.soon and turn is not None and isinstance(event, Frame):
                     learn(turn, self._latest, event)
                 return event
@@ -110,7 +113,7 @@ class LeasedWorker(Session):
             return self._read()
         began = time.monotonic()
         came = self._read(True)
-        self.soon = came and time.monotonic() - began > THERE
+        self.soon = came and time.monotonic() - began > _THERE
         return came
 
     def _go_hungry(self) -> None:

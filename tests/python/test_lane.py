@@ -56,8 +56,7 @@ def by_lane(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return frame
 
     monkeypatch.setattr(lease, "Turn", Seen)
-    monkeypatch.setattr(lease, "_SOON", 10.0)  # this hub takes its time,
-    monkeypatch.setattr(lease, "THERE", -1.0)  # or none
+    monkeypatch.setattr(lease, "_SOON", 10.0)  # this hub takes its time
     monkeypatch.setattr(door, "WAIT", 900)
     return seen
 
@@ -176,6 +175,19 @@ def test_a_place_that_is_wrong_is_answered_and_released(hub: LocalHub, tmp_path:
     assert words(hub)[FIRST + 50] == ["resulterror"]
     assert {FIRST + 49, FIRST + 51} <= set(by_lane)
     assert FIRST + 50 in released(hub)
+
+
+def test_frames_that_lie_ready_come_by_it_too(
+    hub: LocalHub, tmp_path: Path, by_lane: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "_SOON", 0.0)
+    ready = list(range(FIRST, FIRST + 6))
+    with framewire.Receiver(hub.url, door=tmp_path, credit=len(ready)) as receiver:
+        for seq in ready:
+            hub.lend(seq, 1 + seq % 8, gen=seq)
+        hub.end()
+        assert [frame.seq for frame in receiver] == ready
+    assert by_lane == ready[2:], "the first was waited for, the second is learnt from"
 
 
 def test_who_finds_no_room_aside_says_it_at_the_door(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:

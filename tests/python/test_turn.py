@@ -60,7 +60,7 @@ class Table:
         self.heard: list[Came] = []
         self.stage = Stage(Region(7, _memory(SIZE), SIZE, Releases()))
         self.inside = self._inside = self.stage.inside
-        self.turn = Turn(self, done_rest("w", 1), -1.0)  # type: ignore[arg-type]
+        self.turn = Turn(self, done_rest("w", 1))  # type: ignore[arg-type]
         data = packed(NUMBERS)
         header = Header.unpack(data)
         spans = find_spans(data, header)
