@@ -20,8 +20,8 @@ from libc.string cimport memcmp, memcpy, memset
 from threading import get_ident
 
 from ._packets cimport (
-    CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, cmsghdr,
-    iovec, little, msghdr, put_big, put_little, recvmsg, send, take_uint)
+    CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, cmsghdr, iovec, little,
+    msghdr, put_big, put_little, recvmsg, send, take_uint)
 
 from . import forks
 from .door import PACKET_MAX, two_parts
@@ -204,7 +204,7 @@ cdef class Turn:
         worker, keeper, receiving = self._worker, self._keeper, loop._receiving
         if not worker.soon or worker._waiting or worker._news or self._era is None or self._state.locked():
             return None
-        if loop._closed or loop._put_back or forks.count != self._forks:
+        if loop._closed or forks.count != self._forks:
             return None
         # Who would have to wait for a lock goes the long way: an interrupt there must not lose what was claimed here.
         if not receiving.acquire(False):
@@ -232,11 +232,11 @@ cdef class Turn:
         hand = loop._in_hand
         key = parts = None
         if hand is not None and hand.open and not hand.kept:
-            if type(hand._payload) is not Slot or hand.owner is not self._worker:
+            if type(hand._payload) is not Slot:
                 return None
             came = hand._payload
             key = came.pattern.epoch, came.numbers[0]
-            if key not in self._started or self._worker.closed:
+            if key not in self._started:
                 return None
             came = None
             hand.open = False
@@ -355,7 +355,7 @@ cdef class Turn:
             return None
         self._worker.soon = True
         self._releases.asleep = False
-        if message.msg_controllen == 0 and not message.msg_flags & (MSG_TRUNC | MSG_CTRUNC):
+        if message.msg_controllen == 0:
             for known in self._known:
                 if known.fits(<uint8_t *>self._room, size, numbers):
                     frame = self._frame(known, numbers)

@@ -4,7 +4,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "<sys/socket.h>" nogil:
-    int MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC
+    int MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL
     struct iovec:
         void *iov_base
         size_t iov_len

@@ -35,7 +35,6 @@ class Worker(Owner, Protocol):
     """Whose turns they are."""
 
     soon: bool  # the next frame comes soon, as the last ones did
-    closed: bool  # no more answers are taken
     _keeper: Keeper
     _inside: Inside
     _outbox: Outbox
@@ -60,7 +59,6 @@ class Loop(Protocol):
     """A receiver's `for` loop, as far as a turn takes its part."""
 
     _closed: bool  # the receiver is
-    _put_back: deque[Frame]  # taken, and not handed over
     _in_hand: Frame | None  # the loop's, until its next turn
     _receiving: threading.Lock  # held by the one who receives
     _thread: int  # the one that receives

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
+import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,22 @@ def lend_in_turn(hub: LocalHub, odd: dict[int, dict[str, Any]], unanswered: set[
     return thread
 
 
+def lie_ready(hub: LocalHub, receiver: framewire.Receiver, seqs: Iterable[int]) -> None:
+    """These frames are in the receiver's socket, unread."""
+    visit = receiver._transports[0]._inside.visit  # type: ignore[attr-defined]
+    receiver._keeper.enter()
+    for seq in seqs:
+        before = unread(visit)
+        hub.lend(seq, 1 + seq % 8, gen=seq)
+        until(lambda before=before: unread(visit) > before)
+    receiver._keeper.leave()
+
+
+def unread(visit: door.Visit) -> int:
+    """Bytes."""
+    return int.from_bytes(fcntl.ioctl(visit, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def words(hub: LocalHub) -> dict[int, list[str]]:
     """What was said of each frame, in order."""
     said: dict[int, list[str]] = {}
@@ -113,8 +131,10 @@ def work(receiver: framewire.Receiver, hub: LocalHub, odd: dict[int, dict[str, A
                 kept.pop().reply(turn)
         elif 20 <= turn < 35:
             frame.reply({"turn": turn})
-        elif turn == 45:
+        elif turn in (45, 105):
             frame.fail("no")
+        elif turn == 106:
+            frame.progress()
         if 75 <= turn < 78:
             arrays.append(frame.array)
         elif turn == 85:
@@ -148,10 +168,13 @@ def test_the_words_are_the_same_with_it_and_without(
         folder = tmp_path / str(with_it)
         folder.mkdir()
         with LocalHub(folder) as hub:
-            said = work(framewire.Receiver(hub.url, door=folder, credit=5), hub, ODD)
-            told.append((said, released(hub)))
+            receiver = framewire.Receiver(hub.url, door=folder, credit=5)
+            said = work(receiver, hub, ODD)
+            told.append((said, released(hub), receiver.stats))
+            assert not receiver._transports[0]._progressed  # type: ignore[attr-defined]
     assert told[0] == told[1]
-    said, gens = told[0]
+    said, gens, stats = told[0]
+    assert (stats.frames, stats.results) == (TURNS - 3, TURNS), "three were never handed over"
     assert gens == list(range(FIRST, FIRST + TURNS))
     assert len(by_lane) > TURNS // 2
     for seq in range(FIRST, FIRST + TURNS):
@@ -181,13 +204,67 @@ def test_frames_that_lie_ready_come_by_it_too(
     hub: LocalHub, tmp_path: Path, by_lane: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "_SOON", 0.0)
-    ready = list(range(FIRST, FIRST + 6))
-    with framewire.Receiver(hub.url, door=tmp_path, credit=len(ready)) as receiver:
-        for seq in ready:
-            hub.lend(seq, 1 + seq % 8, gen=seq)
+    seqs = list(range(FIRST, FIRST + 6))
+    with framewire.Receiver(hub.url, door=tmp_path, credit=len(seqs)) as receiver:
+        hub.lend(FIRST, 1, gen=FIRST)
+        assert next(receiver).seq == FIRST
+        lie_ready(hub, receiver, seqs[1:])
         hub.end()
-        assert [frame.seq for frame in receiver] == ready
-    assert by_lane == ready[2:], "the first was waited for, the second is learnt from"
+        assert [frame.seq for frame in receiver] == seqs[1:]
+    assert set(seqs[3:]) <= set(by_lane), "what is there at once is learnt from"
+
+
+def test_a_frame_that_was_read_meanwhile_comes_first(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:
+    """By the keeper's thread, while a handler took its time; and then another came."""
+    seqs, later = [], FIRST + TURNS
+    with framewire.Receiver(hub.url, door=tmp_path, credit=3) as receiver:
+        lending = lend_in_turn(hub, {}, {FIRST + 50})
+        for frame in receiver:
+            seqs.append(frame.seq)
+            if frame.seq == FIRST + 50:
+                until(lambda: receiver._transports[0]._waiting)  # type: ignore[attr-defined]
+                lie_ready(hub, receiver, [later])
+            del frame
+        lending.join()
+    assert seqs == [*range(FIRST, FIRST + 52), later, *range(FIRST + 52, FIRST + TURNS)]
+    assert {FIRST + 50, FIRST + 60} <= set(by_lane)
+
+
+def test_the_keeper_that_waits_is_told_of_each_turn(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:
+    with framewire.Receiver(hub.url, door=tmp_path) as receiver:
+        lending = lend_in_turn(hub, {}, set())
+        for frame in receiver:
+            assert not receiver._keeper.gated
+            receiver._keeper.gated = frame.seq == FIRST + 50
+        lending.join()
+    assert FIRST + 51 in by_lane
+
+
+def test_who_is_stopped_gets_no_more_though_there_are(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:
+    seqs = []
+    with framewire.Receiver(hub.url, door=tmp_path, credit=9) as receiver:
+        hub.lend(FIRST, 1, gen=FIRST)
+        for frame in receiver:
+            seqs.append(frame.seq)
+            if frame.seq == FIRST:
+                lie_ready(hub, receiver, range(FIRST + 1, FIRST + 9))
+            elif frame.seq == FIRST + 5:
+                receiver.stop()
+    assert seqs == list(range(FIRST, FIRST + 6))
+    assert FIRST + 5 in by_lane
+
+
+def test_what_a_former_run_sent_is_not_answered(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:
+    with framewire.Receiver(hub.url, door=tmp_path) as receiver:
+        lending = lend_in_turn(hub, {}, {FIRST + 50})
+        for frame in receiver:
+            if frame.seq == FIRST + 50:
+                receiver._transports[0].on_new_run()  # type: ignore[attr-defined]
+            del frame
+        lending.join()
+        assert receiver.stats.stale == 1
+    assert words(hub)[FIRST + 50] == ["start"]
+    assert {FIRST + 50, FIRST + 60} <= set(by_lane)
 
 
 def test_who_finds_no_room_aside_says_it_at_the_door(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:

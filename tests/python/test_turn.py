@@ -51,7 +51,7 @@ class Table:
     """A turn, and what a worker would have to do with it."""
 
     def __init__(self) -> None:
-        self.soon = self.closed = False
+        self.soon = False
         self._waiting = self._news = self._progressed = None
         self._started: set[tuple[int, int]] = set()
         self._keeper, self._state = Keeper(), threading.Lock()
@@ -146,7 +146,7 @@ def test_who_would_have_to_wait_for_a_lock_claims_nothing(table: Table) -> None:
     assert frame is not None
     table._started.add((EPOCH, frame.seq))
     locks = table._keeper.lock, threading.Lock()
-    loop = SimpleNamespace(_closed=False, _put_back=None, _in_hand=frame, _receiving=locks[1], _thread=0)
+    loop = SimpleNamespace(_closed=False, _in_hand=frame, _receiving=locks[1], _thread=0)
     for lock in locks:
         table.soon = True
         with lock:
@@ -156,6 +156,33 @@ def test_who_would_have_to_wait_for_a_lock_claims_nothing(table: Table) -> None:
             assert (loop._thread, table._keeper.driver, len(table._outbox.words)) == (0, 0, 0)
         assert not any(each.locked() for each in locks)
     table._started.clear()
+
+
+ANSWER, OTHER = ((EPOCH, 1), [b"cam0", b"answer"]), ((EPOCH, 2), [b"cam0", b"other"])
+
+
+@pytest.mark.parametrize(
+    ("words", "slots", "full"),
+    [
+        ([ANSWER, OTHER], 1, False),
+        ([(None, [b"", b"return"])], 1, False),  # it does not outlive its connection
+        ([ANSWER], 0, False),
+        ([ANSWER], 2, False),
+        ([ANSWER], 1, True),
+    ],
+)
+def test_more_to_say_or_less_is_left_to_who_says_it(table: Table, words: list[Any], slots: int, full: bool) -> None:
+    table.stage.clear()
+    for slot in range(slots):
+        table.inside.releases.refuse((7, slot, 0))
+    table._outbox.words.extend(words)
+    table.inside.full = full
+    assert table.turn.take() is None
+    assert list(table._outbox.words) == words
+    with pytest.raises(BlockingIOError):
+        table.stage._far.recv(100, socket.MSG_DONTWAIT)
+    table._outbox.words.clear()
+    table.inside.full = False
 
 
 def wide(number: int, width: int) -> bytes:
