@@ -25,8 +25,7 @@ _MEMORY = ("peak", "pss")
 _FORGETS = dict.fromkeys(
     _SPEED,
     "they hand a frame over and forget it, and lose it if its reader dies. Framewire's is leased, started and answered:"
-    " two packets more a frame, which Python makes on the reader's side, and a wake of the sender's thread for each"
-    " answer",
+    " two packets more a frame, and a wake of the sender's thread for each answer",
 )
 _SPINS = _FORGETS | dict.fromkeys(("p50", "p99"), "the reader never sleeps, and takes a whole core for it")
 _FEW = dict.fromkeys(_MEMORY, "fewer frames are under way: each is given back before the next is sent")

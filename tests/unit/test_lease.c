@@ -390,7 +390,9 @@ static void time_in_which_nobody_listens_counts_against_no_worker(void **state) 
     fw_sender *sender = open_sender(FW_SENDER_OPTIONS(.drain = FW_MS, .deadline = 5 * FW_SECOND / 4));
     unsigned late = 0;
     fw_log_to(count_late, &late);
-    peer worker = join(sender, FW_ROLE_WORKER, 1, 1), other = join(sender, FW_ROLE_WORKER, 2, 1);
+    peer worker = join(sender, FW_ROLE_WORKER, 1, 1);
+    settle(&worker); /* else the other's credit may be heard first, and it gets the frame */
+    peer other = join(sender, FW_ROLE_WORKER, 2, 1);
     settle(&other);
     send_frame(sender);
     hear_frame(&worker, 0);
