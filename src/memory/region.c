@@ -12,19 +12,58 @@
 #include "base/status.h"
 #include "memory/huge.h"
 
-static fw_status allocate(const fw_region *self, size_t offset, size_t end) {
-    /* Pages that fallocate() finds are small, whatever was advised. */
-    if (self->paging == FW_PAGES_TRANSPARENT && madvise(self->base + offset, end - offset, MADV_POPULATE_WRITE) == 0)
-        return FW_OK;
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+static bool fill(const fw_region *self, size_t offset, size_t end) {
     int result;
     do
         result = fallocate(self->fd, 0, (off_t)offset, (off_t)(end - offset));
     while (result && errno == EINTR);
-    return result ? fw_fail(FW_NO_MEMORY,
-                            "the system gave no memory for %zu bytes of frames; a smaller --memory "
-                            "keeps within what there is",
-                            end - offset)
-                  : FW_OK;
+    return !result;
+}
+
+/* Collapse a chunk into a huge page, which the kernel does on demand whatever its settings are (madvise(2); since Linux 6.1).
+ * One small page must be there; the others come with it. Where huge pages have run out, to look for more takes long. */
+static bool collapse(fw_region *self, size_t offset, size_t end) {
+    if (self->paging == FW_PAGES_RESERVED || self->scattered || end - offset < FW_HUGE_PAGE ||
+        !fill(self, offset, offset + 1))
+        return false;
+    if (madvise(self->base + offset, end - offset, MADV_COLLAPSE) == 0) {
+        self->huge += end - offset;
+        return true;
+    }
+    self->scattered = errno == EINVAL || errno == ENOMEM;
+    return false;
+}
+
+static fw_status allocate(fw_region *self, size_t offset, size_t end) {
+    /* Pages that fallocate() finds are small, whatever was advised. */
+    if (self->paging == FW_PAGES_TRANSPARENT && madvise(self->base + offset, end - offset, MADV_POPULATE_WRITE) == 0)
+        return FW_OK;
+    return !collapse(self, offset, end) && !fill(self, offset, end)
+               ? fw_fail(FW_NO_MEMORY,
+                         "the system gave no memory for %zu bytes of frames; a smaller --memory keeps within what "
+                         "there is",
+                         end - offset)
+               : FW_OK;
+}
+
+/* As mmap(), at a multiple of a huge page, without which there are none. */
+static void *map_at_huge_page(int fd, size_t size) {
+    size_t room = size + FW_HUGE_PAGE;
+    uint8_t *base = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return MAP_FAILED;
+    size_t before = -(uintptr_t)base % FW_HUGE_PAGE;
+    if (before > 0)
+        munmap(base, before);
+    munmap(base + before + size, FW_HUGE_PAGE - before);
+    void *mapped = mmap(base + before, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (mapped == MAP_FAILED)
+        munmap(base + before, size);
+    return mapped;
 }
 
 static fw_status map(fw_region *self) {
@@ -35,7 +74,7 @@ static fw_status map(fw_region *self) {
         return fw_fail_errno(errno, "no memory can be shared (memfd_create)");
     if (ftruncate(self->fd, (off_t)self->size))
         return fw_fail(FW_NO_MEMORY, "the system has no room for %zu bytes of frames; ask for less memory", self->size);
-    void *base = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+    void *base = map_at_huge_page(self->fd, self->size);
     if (base == MAP_FAILED)
         return fw_fail(FW_NO_MEMORY, "%zu bytes of frames cannot be mapped; ask for less memory", self->size);
     self->base = base;

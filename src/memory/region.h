@@ -2,13 +2,14 @@
 #ifndef FW_MEMORY_REGION_H
 #define FW_MEMORY_REGION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <framewire/status.h>
 
 typedef enum fw_paging {
-    FW_PAGES_NORMAL,
+    FW_PAGES_NORMAL,      /* collapsed into huge ones, chunk by chunk, where the kernel does that */
     FW_PAGES_TRANSPARENT, /* huge where the kernel finds some: see fw_huge_transparent() */
     FW_PAGES_RESERVED     /* huge, of those that the system keeps for who asks; all are taken at the start */
 } fw_paging;
@@ -21,6 +22,8 @@ typedef struct fw_region {
     size_t size;     /* a multiple of the page */
     uint8_t *taken;  /* one byte a chunk: its pages are there */
     size_t pages;    /* bytes of these chunks */
+    size_t huge;     /* and of those that were collapsed */
+    bool scattered;  /* the kernel has no more huge pages, or never had */
 } fw_region;
 
 #define FW_REGION_CHUNK ((size_t)2 << 20)

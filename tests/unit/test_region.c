@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -154,6 +156,42 @@ static void huge_pages_make_no_difference_to_readers(void **state) {
     }
 }
 
+/* Bytes of this mapping that stand on huge pages. */
+static size_t huge_bytes(const fw_region *region) {
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    assert_non_null(maps);
+    char line[512], start[32];
+    snprintf(start, sizeof start, "%zx-", (size_t)region->base);
+    bool here = false;
+    size_t kib = 0;
+    while (fgets(line, sizeof line, maps) != NULL && !(here && sscanf(line, "ShmemPmdMapped: %zu", &kib) == 1))
+        here |= strncmp(line, start, strlen(start)) == 0;
+    fclose(maps);
+    return kib << 10;
+}
+
+static void whole_chunks_are_huge_pages_where_the_kernel_makes_some(void **state) {
+    fw_region *region = *state;
+    assert_ok(fw_region_take(region, 0, 5 * MIB));
+    assert_int_equal((uintptr_t)region->base % (2 * MIB), 0);
+    for (size_t i = 0; i < region->size; i++)
+        assert_int_equal(region->base[i], 0);
+    memset(region->base, 7, region->size);
+    assert_int_equal(huge_bytes(region), region->huge);
+    assert_true(region->huge == 4 * MIB || region->scattered);
+    assert_int_equal(pages_taken(region), 5 * MIB);
+}
+
+static void without_huge_pages_there_are_small_ones(void **state) {
+    fw_region *region = *state;
+    region->scattered = true;
+    assert_ok(fw_region_take(region, 0, 5 * MIB));
+    memset(region->base, 7, region->size);
+    assert_int_equal(region->huge, 0);
+    assert_int_equal(huge_bytes(region), 0);
+    assert_int_equal(pages_taken(region), 5 * MIB);
+}
+
 static void pages_that_are_not_reserved_are_not_had(void **state) {
     (void)state;
     fw_region region;
@@ -179,6 +217,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_descriptor_is_not_inherited, open_region, close_region),
         cmocka_unit_test_setup_teardown(each_has_a_number_of_its_own, open_region, close_region),
         cmocka_unit_test(huge_pages_make_no_difference_to_readers),
+        cmocka_unit_test_setup_teardown(whole_chunks_are_huge_pages_where_the_kernel_makes_some, open_region,
+                                        close_region),
+        cmocka_unit_test_setup_teardown(without_huge_pages_there_are_small_ones, open_region, close_region),
         cmocka_unit_test(pages_that_are_not_reserved_are_not_had),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
