@@ -49,10 +49,16 @@ static fw_status open_region(fw_region *region, size_t size, bool huge) {
     if (huge && fw_huge_transparent("") && fw_region_open(region, size, FW_PAGES_TRANSPARENT) == FW_OK)
         return FW_OK;
     fw_status status = fw_region_open(region, size, FW_PAGES_NORMAL);
-    if (huge && status == FW_OK && (status = fw_region_take(region, 0, 1)) == FW_OK && region->huge == 0)
+    if (!huge || status != FW_OK)
+        return status;
+    status = fw_region_take(region, 0, 1); /* which shows whether the kernel makes some */
+    if (status != FW_OK)
+        fw_region_close(region);
+    else if (region->huge == 0)
         fw_warn(
             "no huge pages, normal ones are used: the system has not %zu of them to spare (sysctl vm.nr_hugepages), "
-            "and gives no transparent ones (/sys/kernel/mm/transparent_hugepage/shmem_enabled; advise would do)",
+            "gives no transparent ones (/sys/kernel/mm/transparent_hugepage/shmem_enabled; advise would do), and makes "
+            "none on demand",
             (size + FW_HUGE_PAGE - 1) / FW_HUGE_PAGE);
     return status;
 }

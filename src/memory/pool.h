@@ -43,8 +43,8 @@ typedef struct fw_slot {
 } fw_slot;
 
 /* Budget in bytes, at least 64 KiB; rounded down to 4 KiB, the smallest block. One beyond what the system allows is
- * warned of. huge: on huge pages, where the system has them; where not, it is said. *self_p has one reference, to be given
- * back with fw_pool_close().
+ * warned of. huge: on huge pages that the system reserves or allows; where there are none, it is said. *self_p has one
+ * reference, to be given back with fw_pool_close().
  * Errors: FW_INVALID (too small), FW_NO_MEMORY, FW_UNSUPPORTED. */
 fw_status fw_pool_open(size_t budget, bool huge, fw_pool **self_p);
 

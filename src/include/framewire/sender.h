@@ -40,7 +40,7 @@ typedef struct fw_sender_options {
     const char *const *side_urls; /* more outputs, NULL-terminated: pub+, or more addresses of a leased one */
     const char *stream;           /* 1-128 bytes of UTF-8, no control characters; default "frames" */
     size_t memory;                /* the budget for frames in bytes; default 1 GiB */
-    bool huge_pages;              /* on huge pages, where the system has them; where not, it is said */
+    bool huge_pages;              /* of those that the system reserves or allows; where there are none, it is said */
     fw_when_full when_full;
     unsigned queue;            /* frames that may wait for their turn; 0: 4, of a leased FW_WAIT sender 1 */
     fw_time queue_time;        /* under FW_DROP_OLDEST: drop what waits longer than this, but for two; 0: off */
