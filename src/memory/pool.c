@@ -309,13 +309,13 @@ bool fw_pool_is_idle(fw_pool *self, fw_time now) {
 static fw_status move_into(fw_pool *self, fw_region *fresh) {
     fw_status status = FW_OK;
     flush_stacks(self);
-    fresh->scattered = true; /* what is moved may be little: no huge page for it */
+    fresh->small_only = true; /* what is moved may be little: no huge page for it */
     for (uint32_t i = 0; i < self->slot_count && status == FW_OK; i++) {
         const fw_slot *slot = self->slots[i];
         if (slot->movable && (status = fw_region_take(fresh, slot->offset, slot->paged)) == FW_OK)
             memcpy(fresh->base + slot->offset, slot->data, slot->paged);
     }
-    fresh->scattered = false;
+    fresh->small_only = false;
     for (uint32_t i = 0; i < self->slot_count && status == FW_OK; i++)
         if (self->slots[i]->movable)
             self->slots[i]->data = fresh->base + self->slots[i]->offset;

@@ -27,14 +27,14 @@ static bool fill(const fw_region *self, size_t offset, size_t end) {
 /* Collapse a chunk into a huge page, which the kernel does on demand whatever its settings are (madvise(2); since Linux 6.1).
  * One small page must be there; the others come with it. Where huge pages have run out, to look for more takes long. */
 static bool collapse(fw_region *self, size_t offset, size_t end) {
-    if (self->paging == FW_PAGES_RESERVED || self->scattered || end - offset < FW_HUGE_PAGE ||
+    if (self->paging == FW_PAGES_RESERVED || self->small_only || end - offset < FW_HUGE_PAGE ||
         !fill(self, offset, offset + 1))
         return false;
     if (madvise(self->base + offset, end - offset, MADV_COLLAPSE) == 0) {
         self->huge += end - offset;
         return true;
     }
-    self->scattered = errno == EINVAL || errno == ENOMEM;
+    self->small_only = errno == EINVAL || errno == ENOMEM;
     return false;
 }
 

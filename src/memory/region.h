@@ -23,7 +23,7 @@ typedef struct fw_region {
     uint8_t *taken;  /* one byte a chunk: its pages are there */
     size_t pages;    /* bytes of these chunks */
     size_t huge;     /* and of those that were collapsed */
-    bool scattered;  /* the kernel has no more huge pages, or never had */
+    bool small_only; /* no huge pages are asked for: the kernel has no more, or never had, or little is moved here */
 } fw_region;
 
 #define FW_REGION_CHUNK ((size_t)2 << 20)

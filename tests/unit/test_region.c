@@ -178,13 +178,13 @@ static void whole_chunks_are_huge_pages_where_the_kernel_makes_some(void **state
         assert_int_equal(region->base[i], 0);
     memset(region->base, 7, region->size);
     assert_int_equal(huge_bytes(region), region->huge);
-    assert_true(region->huge == 4 * MIB || region->scattered);
+    assert_true(region->huge == 4 * MIB || region->small_only);
     assert_int_equal(pages_taken(region), 5 * MIB);
 }
 
 static void without_huge_pages_there_are_small_ones(void **state) {
     fw_region *region = *state;
-    region->scattered = true;
+    region->small_only = true;
     assert_ok(fw_region_take(region, 0, 5 * MIB));
     memset(region->base, 7, region->size);
     assert_int_equal(region->huge, 0);
