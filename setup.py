@@ -10,7 +10,8 @@ except ImportError:
 else:
     include = [numpy.get_include()]
     define = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
-    source, beside = ["python/framewire/_lane.pyx"], ["python/framewire/_packets.pxd"]
+    source = ["python/framewire/_lane.pyx"]
+    beside = [f"python/framewire/{name}.pxd" for name in ("_known", "_msgpack", "_packets")]
     lane = Extension(
         "framewire._lane", source, include, define, depends=beside, extra_compile_args=["-g0"], optional=True
     )

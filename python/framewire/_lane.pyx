@@ -15,17 +15,23 @@ from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport INT64_MAX, UINT32_MAX, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from threading import get_ident
 
+from ._known cimport (
+    GEN, ITEM, LENGTH, META, MONOTONIC, NUMBERS, OFFSET, SEQ, SLOT, TIME, Found, Known, fits)
+from ._msgpack cimport put_big
 from ._packets cimport (
-    CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, cmsghdr, iovec, little,
-    msghdr, put_big, put_little, recvmsg, send, take_uint)
+    MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, iovec, msghdr, notes_of, put_little, recvmsg, send)
+
+import msgpack
 
 from . import forks
 from .door import PACKET_MAX, two_parts
+from .fields import HEADER_MAX
 from .frame import Frame
+from .header import ITEM_MAX, NESTING_MAX
 from .leased import Place
 from .shm import ALIGNMENT
 from .words import done_header, release_header, start_header
@@ -40,16 +46,16 @@ cdef extern from "numpy/arrayobject.h":
         void *data, int flags, PyObject *like)
 
 cdef enum:
-    NUMBERS = 6  # of a header, as template.find_spans() gives them: seq, time, monotonic, slot, gen, offset
-    TWO_PARTS = 12  # bytes of the head of a message of two parts; the second one's size is the last 4 of them
     SMALL_MAX = 4096  # bytes of a packet that is put together here
     PARTS_MAX = 16  # of such a packet
     KEY = 21  # of an answer: its epoch, then the word "seq", and that, 8 bytes each
     RELEASE = 128  # or less: a release
     NOTES = 32  # words beside a packet
-    KNOWN_MAX = 8
+    KNOWN_MAX = 16
+    TRIES_MAX = 32  # misfits in a row; of as many more, one is learnt
 
-cdef size_t ROOM = PACKET_MAX
+cdef size_t ROOM = PACKET_MAX, LONGEST_HEADER = HEADER_MAX, LONGEST_ITEM = ITEM_MAX
+cdef int META_NESTING = NESTING_MAX - 1
 cdef uint64_t STEP = ALIGNMENT
 
 numpy.import_array()
@@ -61,18 +67,15 @@ cdef class Slot
 @cython.final
 @cython.no_gc
 cdef class Pattern:
-    """A packet that brought a frame; others like it differ in NUMBERS numbers only."""
+    """A packet that brought a frame; others like it differ in some values only."""
 
     cdef bytes packet
-    cdef size_t header  # where its second part begins
-    cdef size_t starts[NUMBERS]
-    cdef size_t ends[NUMBERS]
-    cdef object like  # the template of its header
+    cdef Known known  # of it
     cdef object kind, stream, epoch
     cdef numpy.dtype dtype  # of raw frames
     cdef object region  # its number
     cdef tuple shape
-    cdef uint64_t length
+    cdef uint64_t size  # of the pixels, which in slots of raw frames are all
     cdef bytes start  # what is said at its start; the number is its end
 
     cdef object array(self, Slot payload):
@@ -87,24 +90,14 @@ cdef class Pattern:
         numpy.set_array_base(made, payload)
         return made
 
-    cdef bint fits(self, const uint8_t *data, size_t size, uint64_t *numbers) noexcept:
-        cdef const uint8_t *known = <const uint8_t *>PyBytes_AS_STRING(self.packet)
-        cdef size_t known_size = PyBytes_GET_SIZE(self.packet)
-        cdef size_t at = TWO_PARTS, after = TWO_PARTS, fixed
-        cdef int i
-        if size < self.header or memcmp(data, known, TWO_PARTS - 4) != 0:
+    cdef bint fits(self, const uint8_t *data, size_t size, Found *found) except -1:
+        if size > self.known.header + LONGEST_HEADER or not fits(&self.known, data, size, META_NESTING, found):
             return False
-        if little(data + TWO_PARTS - 4) != size - self.header:
+        if found.numbers[TIME] > INT64_MAX or found.numbers[MONOTONIC] > INT64_MAX or found.numbers[SLOT] > UINT32_MAX:
             return False
-        for i in range(NUMBERS):
-            fixed = self.starts[i] - after
-            if size - at < fixed or memcmp(data + at, known + after, fixed) != 0:
-                return False
-            at += fixed
-            if not take_uint(data, size, &at, &numbers[i]):
-                return False
-            after = self.ends[i]
-        return size - at == known_size - after and memcmp(data + at, known + after, size - at) == 0
+        if found.ends[ITEM] - found.starts[ITEM] > LONGEST_ITEM:  # that of the longest is left to who reads it all
+            return False
+        return found.numbers[LENGTH] == self.size if self.dtype is not None else found.numbers[LENGTH] > 0
 
 
 @cython.final
@@ -118,6 +111,7 @@ cdef class Slot:
     cdef Py_ssize_t size
     cdef Pattern pattern
     cdef uint64_t numbers[NUMBERS]
+    cdef bytes item, meta  # packed; None: there is none
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         PyBuffer_FillInfo(view, self, self.data, self.size, 1, flags)
@@ -128,9 +122,11 @@ cdef class Slot:
     def __call__(self):
         """The frame's header: few who take frames look at it."""
         header = PyType_GenericAlloc(<PyTypeObject *>self.pattern.kind, 0)
-        header.seq, header.time, header.monotonic = self.numbers[0], self.numbers[1], self.numbers[2]
-        header.meta = {}
-        header.place = Place(*self.held, self.numbers[5], self.size)
+        header.seq, header.time, header.monotonic = self.numbers[SEQ], self.numbers[TIME], self.numbers[MONOTONIC]
+        if self.item is not None:
+            header.item = msgpack.unpackb(self.item)
+        header.meta = msgpack.unpackb(self.meta) if self.meta is not None else {}
+        header.place = Place(*self.held, self.numbers[OFFSET], self.size)
         return header
 
     def __dealloc__(self):
@@ -155,6 +151,7 @@ cdef class Turn:
     cdef uint8_t *_memory
     cdef uint64_t _size
     cdef list _known
+    cdef int _tries  # packets since one fitted
     cdef bytes _release
     cdef uint8_t _packet[SMALL_MAX]
     cdef bytearray _room
@@ -173,17 +170,20 @@ cdef class Turn:
         self._known = []
         self._room = bytearray(ROOM)
 
-    def knows(self, like):
-        """Whether frames with such headers can be received."""
+    def wants(self, bytes stream, bytes data):
+        """Whether a frame that came in these two parts is worth to be learnt: others like it cannot be received yet."""
         cdef Pattern known
+        cdef Found found
+        cdef bytes packet = two_parts(stream, len(data)) + data
         if self._era == self._inside.era:
             for known in self._known:
-                if known.like is like:
-                    return True
-        return False
+                if known.fits(<const uint8_t *>PyBytes_AS_STRING(packet), len(packet), &found):
+                    return False
+        self._tries += 1
+        return self._tries <= TRIES_MAX or self._tries % TRIES_MAX == 0
 
-    def learn(self, like, bytes stream, bytes data, list spans, frame):
-        """This frame came in shared memory, in these two parts; in these spans data has NUMBERS numbers."""
+    def learn(self, bytes stream, bytes data, list spans, frame):
+        """This frame came in shared memory, in these two parts; data has values in these spans, None where not."""
         inside = self._inside
         cdef Py_buffer memory
         if self._era != inside.era:
@@ -197,7 +197,7 @@ cdef class Turn:
             self._door, self._aside, self._era = inside.visit.fileno(), inside.visit.aside, inside.era
         if len(self._known) >= KNOWN_MAX:
             del self._known[0]
-        self._known.append(_pattern(like, stream, data, spans, frame))
+        self._known.append(_pattern(stream, data, spans, frame))
 
     def next(self, loop):
         """As __next__ of a receiver that has this worker alone. None: what is left to do of it is not as usual."""
@@ -235,7 +235,7 @@ cdef class Turn:
             if type(hand._payload) is not Slot:
                 return None
             came = hand._payload
-            key = came.pattern.epoch, came.numbers[0]
+            key = came.pattern.epoch, came.numbers[SEQ]
             if key not in self._started:
                 return None
             came = None
@@ -337,7 +337,7 @@ cdef class Turn:
         cdef size_t notes[NOTES]
         cdef iovec room
         cdef msghdr message
-        cdef uint64_t numbers[NUMBERS]
+        cdef Found found
         cdef ssize_t size
         cdef Pattern known
         self._worker.soon = False
@@ -357,66 +357,63 @@ cdef class Turn:
         self._releases.asleep = False
         if message.msg_controllen == 0:
             for known in self._known:
-                if known.fits(<uint8_t *>self._room, size, numbers):
-                    frame = self._frame(known, numbers)
+                if known.fits(<uint8_t *>self._room, size, &found):
+                    frame = self._frame(known, &found)
                     if frame is not None:
+                        self._tries = 0
                         return frame
                     break
-        return PyBytes_FromStringAndSize(<char *>self._room, size), _notes(&message), message.msg_flags
+        return PyBytes_FromStringAndSize(<char *>self._room, size), notes_of(&message), message.msg_flags
 
-    cdef object _frame(self, Pattern known, uint64_t *numbers):
+    cdef object _frame(self, Pattern known, Found *found):
         """None: it lies where none can."""
-        cdef uint64_t seq = numbers[0], slot = numbers[3], offset = numbers[5]
-        if numbers[1] > INT64_MAX or numbers[2] > INT64_MAX or slot > UINT32_MAX:
-            return None
-        if offset % STEP != 0 or offset > self._size or known.length > self._size - offset:
+        cdef uint64_t seq = found.numbers[SEQ], offset = found.numbers[OFFSET], size = found.numbers[LENGTH]
+        if offset % STEP != 0 or offset > self._size or size > self._size - offset:
             return None
         cdef Slot payload = Slot.__new__(Slot)
-        payload.data, payload.size, payload.pattern = self._memory + offset, known.length, known
-        memcpy(payload.numbers, numbers, sizeof(payload.numbers))
-        held = known.region, slot, numbers[4]
+        payload.data, payload.size, payload.pattern = self._memory + offset, size, known
+        memcpy(payload.numbers, found.numbers, sizeof(payload.numbers))
+        payload.item, payload.meta = self._value(found, ITEM), self._value(found, META)
+        held = known.region, found.numbers[SLOT], found.numbers[GEN]
         payload.held, payload.region = held, self._inside.region
         self._holds[held] = self._holds.get(held, 0) + 1
         self._releases.held += 1
         frame = PyType_GenericAlloc(<PyTypeObject *>Frame, 0)  # its __init__ is not called
         frame._stream, frame._payload, frame._transport, frame._forks = known.stream, payload, "shm", forks.count
-        frame.owner, frame._header, frame.nbytes = self._worker, payload, known.length
+        frame.owner, frame._header, frame.nbytes = self._worker, payload, size
         frame.open, frame.kept = True, False
         frame._array = known.array(payload) if known.dtype is not None else None
         key = known.epoch, seq
         self._started.add(key)
-        cdef size_t size = PyBytes_GET_SIZE(known.start)
-        memcpy(self._packet, PyBytes_AS_STRING(known.start), size)
-        put_big(self._packet + size - 8, seq, 8)
-        if self._aside < 0 or send(self._aside, self._packet, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0:
+        cdef size_t said = PyBytes_GET_SIZE(known.start)
+        memcpy(self._packet, PyBytes_AS_STRING(known.start), said)
+        put_big(self._packet + said - 8, seq, 8)
+        if self._aside < 0 or send(self._aside, self._packet, said, MSG_DONTWAIT | MSG_NOSIGNAL) < 0:
             self._worker._start(known.stream, key, False)
         return frame
 
+    cdef bytes _value(self, Found *found, int value):
+        """Of the packet in the room. None: there is none."""
+        cdef size_t start = found.starts[value], size = found.ends[value] - start
+        return PyBytes_FromStringAndSize(<char *>self._room + start, size) if size > 0 else None
 
-cdef Pattern _pattern(like, bytes stream, bytes data, list spans, frame):
+
+cdef Pattern _pattern(bytes stream, bytes data, list spans, frame):
     cdef Pattern made = Pattern.__new__(Pattern)
-    cdef int i
+    cdef Known *known = &made.known
     header = frame.header
     start = two_parts(stream, len(data))
-    made.like, made.packet, made.header = like, start + data, len(start)
-    for i in range(NUMBERS):
-        made.starts[i] = len(start) + spans[i][0]
-        made.ends[i] = len(start) + spans[i][1]
+    made.packet = start + data
+    known.packet, known.size = <const uint8_t *>PyBytes_AS_STRING(made.packet), len(made.packet)
+    known.header, known.count = len(start), 0
+    for (begin, end), value in sorted((span, value) for value, span in enumerate(spans) if span is not None):
+        known.starts[known.count], known.ends[known.count] = len(start) + begin, len(start) + end
+        known.values[known.count] = value
+        known.count += 1
     made.kind = type("Header", (type(header),), dict(vars(header)))
     made.stream, made.epoch, made.region = frame.stream, header.epoch, header.place.region
-    made.shape, made.length = header.shape, header.place.length
+    made.shape, made.size = header.shape, header.nbytes
     made.dtype = frame.dtype if header.encoding == "raw" else None
     said = start_header(header.epoch, 0)
     made.start = two_parts(stream, len(said)) + said
     return made
-
-
-cdef list _notes(msghdr *message):
-    """As socket.recvmsg() gives them."""
-    cdef list notes = []
-    cdef cmsghdr *note = CMSG_FIRSTHDR(message)
-    while note != NULL:
-        size = <uint8_t *>note + note.cmsg_len - CMSG_DATA(note)
-        notes.append((note.cmsg_level, note.cmsg_type, PyBytes_FromStringAndSize(<char *>CMSG_DATA(note), size)))
-        note = CMSG_NXTHDR(message, note)
-    return notes

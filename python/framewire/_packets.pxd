@@ -1,7 +1,8 @@
 # cython: language_level=3
-"""Packets and their numbers: what C gives to receive and send them, and how numbers stand in them."""
+"""Packets: what C gives to receive and send them, and how lengths stand in them."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t, uint32_t
 
 cdef extern from "<sys/socket.h>" nogil:
     int MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL
@@ -25,20 +26,6 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t send(int socket, const void *data, size_t size, int flags)
 
 
-cdef inline uint64_t big(const uint8_t *at, int size) noexcept nogil:
-    cdef uint64_t number = 0
-    cdef int i
-    for i in range(size):
-        number = number << 8 | at[i]
-    return number
-
-
-cdef inline void put_big(uint8_t *at, uint64_t number, int size) noexcept nogil:
-    cdef int i
-    for i in range(size):
-        at[i] = <uint8_t>(number >> 8 * (size - 1 - i) & 0xFF)
-
-
 cdef inline uint32_t little(const uint8_t *at) noexcept nogil:
     return at[0] | <uint32_t>at[1] << 8 | <uint32_t>at[2] << 16 | <uint32_t>at[3] << 24
 
@@ -49,21 +36,12 @@ cdef inline void put_little(uint8_t *at, uint32_t number) noexcept nogil:
         at[i] = <uint8_t>(number >> 8 * i & 0xFF)
 
 
-cdef inline bint take_uint(const uint8_t *data, size_t size, size_t *at, uint64_t *number) noexcept nogil:
-    """msgpack's unsigned integers, of whatever width."""
-    if at[0] >= size:
-        return False
-    cdef uint8_t first = data[at[0]]
-    cdef int width
-    at[0] += 1
-    if first < 0x80:
-        number[0] = first
-        return True
-    if first < 0xCC or first > 0xCF:
-        return False
-    width = 1 << (first - 0xCC)
-    if size - at[0] < <size_t>width:
-        return False
-    number[0] = big(data + at[0], width)
-    at[0] += width
-    return True
+cdef inline list notes_of(msghdr *message):
+    """What came beside a packet, as socket.recvmsg() gives it."""
+    cdef list notes = []
+    cdef cmsghdr *note = CMSG_FIRSTHDR(message)
+    while note != NULL:
+        size = <uint8_t *>note + note.cmsg_len - CMSG_DATA(note)
+        notes.append((note.cmsg_level, note.cmsg_type, PyBytes_FromStringAndSize(<char *>CMSG_DATA(note), size)))
+        note = CMSG_NXTHDR(message, note)
+    return notes

@@ -17,7 +17,7 @@ from .frame import Frame, Owner
 from .inside import Inside
 from .keeper import Keeper
 from .outbox import Key, Outbox
-from .template import find, find_spans
+from .template import find_spans
 from .transport import Options
 
 if TYPE_CHECKING:
@@ -64,12 +64,18 @@ class Loop(Protocol):
     _thread: int  # the one that receives
 
 
+#: Values that differ from frame to frame, in the order of the compiled turn; a header may lack some of them.
+_VALUES = ("seq", "time", "monotonic", "slot", "gen", "offset", "length", "item", "meta")
+
+
 def learn(turn: Turn, parts: list[Any], frame: Frame) -> None:
-    """This frame came the long way, in these parts: those that differ from it in numbers only may come in turn."""
-    if len(parts) != 2 or (like := find(parts[1])) is None or turn.knows(like):
+    """This frame came the long way, in these parts: those that differ from it in _VALUES only may come in turn."""
+    if len(parts) != 2:
         return
-    header = frame.header
-    spans = find_spans(parts[1], header)
+    stream, data = parts
+    if not turn.wants(stream, data):
+        return
+    header, spans = frame.header, find_spans(data)
     usual = header.place is not None and not header.place.copy and not header.guarded and header.attempt == 1
     if usual and spans is not None:
-        turn.learn(like, parts[0], parts[1], spans, frame)
+        turn.learn(stream, data, [spans.get(name) for name in _VALUES], frame)

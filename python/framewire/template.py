@@ -75,12 +75,7 @@ class Template:
 def recall(data: bytes) -> Any:
     """What this header says, if one like it but for its numbers was read before; else None."""
     known = _known.get((len(data), data[:_START]))
-    return known.header(data) if known is not None else None  # as find(): a call is dear here
-
-
-def find(data: bytes) -> Template | None:
-    """What `recall` knows of headers like this one."""
-    return _known.get((len(data), data[:_START]))
+    return known.header(data) if known is not None else None
 
 
 def remember(data: bytes, header: Any) -> None:
@@ -98,7 +93,7 @@ def remember(data: bytes, header: Any) -> None:
     tried, before = misfit
     if tried >= _TRIES_MAX:
         return
-    spans = find_spans(data, header)
+    spans = _find_numbers(data, header)
     template = Template(data, header, spans) if spans is not None else None
     if template is not None and template.header(before) is not None:
         # One that fitted so far gives way: numbers have other widths, or the region is another.
@@ -107,8 +102,8 @@ def remember(data: bytes, header: Any) -> None:
     _misfits[key] = tried + 1, data
 
 
-def find_spans(data: bytes, header: Any) -> list[tuple[int, int]] | None:
-    """Where its numbers are; None: the header says more, or less, than they mostly do."""
+def find_spans(data: bytes) -> dict[Any, tuple[int, int]] | None:
+    """Where in a header the value of each key is. None: a key is said twice, and means its last value."""
     unpacker = msgpack.Unpacker()
     unpacker.feed(data)
     found: dict[Any, tuple[int, int]] = {}
@@ -118,9 +113,15 @@ def find_spans(data: bytes, header: Any) -> list[tuple[int, int]] | None:
         start = unpacker.tell()
         unpacker.skip()
         found[key] = start, unpacker.tell()
-    names = tuple(key for key in found if key in _NUMBERS)
-    if header.meta or len(found) != count:  # a key that is said twice means its last value
+    return found if len(found) == count else None
+
+
+def _find_numbers(data: bytes, header: Any) -> list[tuple[int, int]] | None:
+    """Where its numbers are; None: the header says more, or less, than they mostly do."""
+    found = find_spans(data)
+    if header.meta or found is None:
         return None
+    names = tuple(key for key in found if key in _NUMBERS)
     if names != (_NUMBERS[:_OVER_SOCKETS] if header.place is None else _NUMBERS):
         return None
     spans = [found[name] for name in names]
