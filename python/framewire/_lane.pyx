@@ -32,7 +32,7 @@ from .door import PACKET_MAX, two_parts
 from .fields import HEADER_MAX
 from .frame import Frame
 from .header import ITEM_MAX, NESTING_MAX
-from .leased import Place
+from .leased import SLOTS_MAX, Place
 from .shm import ALIGNMENT
 from .words import done_header, release_header, start_header
 
@@ -257,6 +257,12 @@ cdef class Turn:
         """
         return self._take(None, None)
 
+    def look(self):
+        """As `take`, of what is there by now; nothing is said before."""
+        if self._era != self._inside.era or self._words or self._releases.held >= SLOTS_MAX:
+            return None
+        return self._handed(self._receive(MSG_DONTWAIT))
+
     cdef object _take(self, key, list parts):
         """As `take`; key, parts: an answer that is to be said after all others; None: there is none."""
         if parts is not None:
@@ -276,7 +282,16 @@ cdef class Turn:
             self._started.discard(key)
         if self._started or self._releases.held > 1:
             return None
-        came = self._receive()
+        self._worker.soon = False
+        came = self._receive(0)
+        self._worker.soon = came is not None
+        return self._handed(came)
+
+    cdef object _handed(self, came):
+        """What `_receive` gave, if it is a Frame; else it is heard."""
+        if came is None:
+            return None
+        self._releases.asleep = False
         if type(came) is tuple:
             self._worker.hear_packet(came)
             return None
@@ -329,8 +344,8 @@ cdef class Turn:
             self._holds[slot] = held - 1
         return True
 
-    cdef object _receive(self):
-        """Wait for the next packet: a Frame that is handed over, or what Visit.read() takes of any other.
+    cdef object _receive(self, int wait):
+        """The next packet: a Frame that is handed over, or what Visit.read() takes of any other. wait: 0, or MSG_DONTWAIT.
 
         None: none came for a while, or the long way will see why.
         """
@@ -340,21 +355,18 @@ cdef class Turn:
         cdef Found found
         cdef ssize_t size
         cdef Pattern known
-        self._worker.soon = False
         room.iov_base, room.iov_len = <uint8_t *>self._room, ROOM
         memset(&message, 0, sizeof(message))
         message.msg_iov, message.msg_iovlen, message.msg_control = &room, 1, notes
         while True:
             message.msg_controllen = sizeof(notes)
             with nogil:
-                size = recvmsg(self._door, &message, MSG_CMSG_CLOEXEC)
+                size = recvmsg(self._door, &message, MSG_CMSG_CLOEXEC | wait)
             if size >= 0 or errno != EINTR:
                 break
             PyErr_CheckSignals()
         if size <= 0:
             return None
-        self._worker.soon = True
-        self._releases.asleep = False
         if message.msg_controllen == 0:
             for known in self._known:
                 if known.fits(<uint8_t *>self._room, size, &found):
@@ -366,9 +378,10 @@ cdef class Turn:
         return PyBytes_FromStringAndSize(<char *>self._room, size), notes_of(&message), message.msg_flags
 
     cdef object _frame(self, Pattern known, Found *found):
-        """None: it lies where none can."""
+        """None: it lies where none can, or is here already."""
         cdef uint64_t seq = found.numbers[SEQ], offset = found.numbers[OFFSET], size = found.numbers[LENGTH]
-        if offset % STEP != 0 or offset > self._size or size > self._size - offset:
+        key = known.epoch, seq
+        if offset % STEP != 0 or offset > self._size or size > self._size - offset or key in self._started:
             return None
         cdef Slot payload = Slot.__new__(Slot)
         payload.data, payload.size, payload.pattern = self._memory + offset, size, known
@@ -383,7 +396,6 @@ cdef class Turn:
         frame.owner, frame._header, frame.nbytes = self._worker, payload, size
         frame.open, frame.kept = True, False
         frame._array = known.array(payload) if known.dtype is not None else None
-        key = known.epoch, seq
         self._started.add(key)
         cdef size_t said = PyBytes_GET_SIZE(known.start)
         memcpy(self._packet, PyBytes_AS_STRING(known.start), said)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .door import Came
 from .errors import BadMessage
 from .frame import Frame, Owner
+from .header import Header
 from .inside import Inside
 from .keeper import Keeper
 from .outbox import Key, Outbox
@@ -69,7 +70,7 @@ _VALUES = ("seq", "time", "monotonic", "slot", "gen", "offset", "length", "item"
 
 
 def learn(turn: Turn, parts: list[Any], frame: Frame) -> None:
-    """This frame came the long way, in these parts: those that differ from it in _VALUES only may come in turn."""
+    """A frame came the long way, the last one in these parts: what differs from it in _VALUES only may come in turn."""
     if len(parts) != 2:
         return
     stream, data = parts
@@ -77,5 +78,6 @@ def learn(turn: Turn, parts: list[Any], frame: Frame) -> None:
         return
     header, spans = frame.header, find_spans(data)
     usual = header.place is not None and not header.place.copy and not header.guarded and header.attempt == 1
-    if usual and spans is not None:
+    # Where several were read before the first of them is handed over, these are another's parts.
+    if usual and spans is not None and Header.unpack(data) == header:
         turn.learn(stream, data, [spans.get(name) for name in _VALUES], frame)

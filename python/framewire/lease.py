@@ -24,7 +24,7 @@ from .lane import Turn, learn
 from .leased import HELD_MAX, Credit, Held, Hello
 from .log import say
 from .outbox import Key, Outbox
-from .rehearsal import Stage
+from .rehearsal import Rehearsals
 from .session import Session
 from .transport import FOREVER, Options
 from .url import Url
@@ -56,8 +56,7 @@ class LeasedWorker(Session):
         self.soon = False  # the next frame comes soon, as the last ones did
         self._idle = 0.0  # since when nothing was there; 0: the last frame was not waited for
         self._stuck_since: float | None = None
-        self._stage: Stage | None = None
-        self._twin: LeasedWorker | None = None
+        self._rehearsals = Rehearsals(self._make_twin)
         super().__init__(url, options, "worker")
         self._done = done_rest(self._worker, options.identity.instance)
         self.turn = Turn(self, self._done) if Turn is not None else None
@@ -65,21 +64,19 @@ class LeasedWorker(Session):
     # Taking frames
 
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
-        turn = self.turn
-        if wait and self.soon and turn is not None and not self.has_news() and (frame := turn.take()) is not None:
-            self._hungry, self._idle = False, 0.0
-            return frame
+        turn, always = self.turn, self._keeper.always
+        if turn is not None and not self._waiting and not self._news and not always:
+            frame = turn.look() if not wait else turn.take() if self.soon else None
+            if frame is not None:
+                self._note_wait()
+                return frame
         while True:
             if (self._waiting or self._news) and (event := self._next()) is not None:
-                self._hungry = False
-                if self._idle:
-                    self.soon, self._idle = time.monotonic() - self._idle < _SOON, 0.0
-                elif turn is not None:  # it was there at once: a compiled turn is shorter than two words in one send
-                    self.soon = True
-                if self.soon and turn is not None and isinstance(event, Frame):
+                self._note_wait()
+                if turn is not None and isinstance(event, Frame):
                     learn(turn, self._latest, event)
                 return event
-            if self._keeper.always:  # its thread reads
+            if always:  # its thread reads
                 if self._hungry:
                     return None
                 self._go_hungry()
@@ -99,6 +96,14 @@ class LeasedWorker(Session):
                 if wait:
                     self._idle = time.monotonic()
                 return None
+
+    def _note_wait(self) -> None:
+        """A frame is handed over."""
+        self._hungry = False
+        if self._idle:
+            self.soon, self._idle = time.monotonic() - self._idle < _SOON, 0.0
+        elif self.turn is not None:  # it was there at once: a compiled turn is shorter than two words in one send
+            self.soon = True
 
     def _may_sleep(self) -> bool:
         """In the socket, that is: only who owes nothing, for what other threads answer and let go would have to wait.
@@ -147,39 +152,32 @@ class LeasedWorker(Session):
     def rehearse(self) -> None:
         """The driver, when the next frame is about to come: walk its way, but for the handler, with the last one."""
         region = self._inside.region
-        if not self._inside.here or region is None or len(self._latest) != 2:
-            return
-        stage, twin = self._stage, self._twin
-        if stage is None or twin is None or stage.region is not region:
-            self._leave_stage()
-            stage = self._stage = Stage(region)
-            twin = self._twin = self._make_twin(stage.inside)
-        stage.send(self._latest)
-        twin._walk()
-        stage.clear()
+        if self._inside.here and region is not None and len(self._latest) == 2:
+            self._rehearsals.hold(region, self._latest)
 
     def _make_twin(self, inside: Inside) -> LeasedWorker:
         """One like this, in at another door, that has no frames."""
         twin = copy.copy(self)
         twin._inside, twin._outbox = inside, Outbox(self._link, inside)
         twin._waiting, twin._started, twin._guarded, twin._news = {}, set(), {}, deque()
+        twin.turn = Turn(twin, self._done) if Turn is not None else None
         return twin
 
-    def _walk(self) -> None:
-        if (parts := self._inside.receive()) is not None:
-            self._hear(parts, inside=True)
+    def walk(self) -> None:
+        """As Actor.walk."""
+        frame: Frame | BadMessage | None = None
+        if self.turn is None or (frame := self.turn.look()) is None:
+            if (parts := self._inside.receive()) is not None:
+                self._hear(parts, inside=True)
             frame = self._next()
-            if isinstance(frame, Frame) and frame.encoding == "raw":
-                frame.array  # noqa: B018
-            self._started.clear()
-
-    def _leave_stage(self) -> None:
-        if self._stage is not None:
-            self._stage.close()
-        self._stage = self._twin = None
+            if self.turn is not None and isinstance(frame, Frame):
+                learn(self.turn, self._latest, frame)
+        if isinstance(frame, Frame) and frame.encoding == "raw":
+            frame.array  # noqa: B018
+        self._started.clear()
 
     def close(self) -> None:
-        self._leave_stage()
+        self._rehearsals.close()
         super().close()
 
     def has_news(self) -> bool:

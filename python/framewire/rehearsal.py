@@ -1,4 +1,4 @@
-"""A stage for rehearsals: a door with nobody behind it, and memory without pages.
+"""Rehearsals, on a stage: a door with nobody behind it, and memory without pages.
 
 A frame's way from the door to the handler is walked here with one that nobody sent, so that the code and the data that
 it takes are in the caches when the next one comes (see beat.py for when, and what it is worth).
@@ -10,10 +10,45 @@ import contextlib
 import fcntl
 import os
 import socket
+from collections.abc import Callable
+from typing import Protocol
 
 from .door import PACKET_MAX, Visit
 from .inside import Inside
 from .shm import NO_CHANGE, NO_WRITE, Region
+
+
+class Actor(Protocol):
+    """One like the worker whose frames are rehearsed."""
+
+    def walk(self) -> None:
+        """What is there by now is read, up to the frame's array."""
+
+
+class Rehearsals:
+    """Those of a worker; its driver's."""
+
+    def __init__(self, cast: Callable[[Inside], Actor]) -> None:
+        """cast: gives the actor who is in at that door."""
+        self._cast = cast
+        self._stage: Stage | None = None
+        self._actor: Actor | None = None
+
+    def hold(self, region: Region, parts: list[bytes]) -> None:
+        """With a frame that came in this memory, in these parts."""
+        stage, actor = self._stage, self._actor
+        if stage is None or actor is None or stage.region is not region:
+            self.close()
+            stage = self._stage = Stage(region)
+            actor = self._actor = self._cast(stage.inside)
+        stage.send(parts)
+        actor.walk()
+        stage.clear()
+
+    def close(self) -> None:
+        if self._stage is not None:
+            self._stage.close()
+        self._stage = self._actor = None
 
 
 class Stage:

@@ -146,7 +146,16 @@ class LocalHub(Hub):
 
     # The test's
 
-    def lend(self, seq: int, slot: int, *, gen: int = 1, pixels: NDArray[Any] | None = None, **more: Any) -> None:
+    def lend(
+        self,
+        seq: int,
+        slot: int,
+        *,
+        gen: int = 1,
+        pixels: NDArray[Any] | None = None,
+        stream: str = "cam0",
+        **more: Any,
+    ) -> None:
         """A frame in a slot. Waits for a receiver with credit."""
         until(lambda: self.credits)
         pixels = picture(seq) if pixels is None else pixels
@@ -154,7 +163,7 @@ class LocalHub(Hub):
         place = {"region": self.region, "slot": slot, "gen": gen, "offset": slot * SLOT, "length": pixels.nbytes}
         about = {"epoch": EPOCH, "seq": seq, "shape": pixels.shape, "dtype": pixels.dtype.str, "format": "rgb8"}
         about |= {"time": time.time_ns(), "monotonic": time.monotonic_ns()}
-        self.say("frame", stream="cam0", **(about | place | more))
+        self.say("frame", stream=stream, **(about | place | more))
 
     def released(self) -> list[list[int]]:
         """The slots of the next word, which is to be `start` or `release`: [region, slot, gen] each."""

@@ -63,6 +63,23 @@ def by_lane(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.fixture
+def by_look(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the frames that were found there when who waited for them looked."""
+    seen: list[int] = []
+
+    class Seen(Turn):
+        def look(self) -> Frame | None:
+            frame = super().look()
+            if frame is not None:
+                seen.append(frame.seq)
+            return frame
+
+    monkeypatch.setattr(lease, "Turn", Seen)
+    monkeypatch.setattr(lease, "_SOON", 0.0)
+    return seen
+
+
 def settled(hub: LocalHub, seq: int) -> bool:
     return any(word["kind"] == "result" and word["seq"] == seq for word in hub.all)
 
@@ -187,6 +204,38 @@ def test_the_words_are_the_same_with_it_and_without(
     assert not slow & set(by_lane), "who owes something, or holds several, must not wait where no other thread wakes it"
 
 
+def test_the_words_are_the_same_where_each_frame_is_waited_for(
+    tmp_path: Path, by_look: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    for with_it in (True, False):
+        if not with_it:
+            monkeypatch.setattr(lease, "Turn", None)
+        folder = tmp_path / str(with_it)
+        folder.mkdir()
+        with LocalHub(folder) as hub:
+            receiver = framewire.Receiver(hub.url, door=folder, credit=5)
+            told.append((work(receiver, hub, ODD), released(hub), receiver.stats))
+    assert told[0] == told[1]
+    assert len(by_look) > TURNS // 2
+    assert {FIRST + turn for turn in range(79, 85)} & set(by_look), "also of who holds several"
+    assert not set(ODD) & set(by_look)
+
+
+def test_a_frame_that_comes_twice_is_handed_over_once(hub: LocalHub, tmp_path: Path, by_look: list[int]) -> None:
+    with framewire.Receiver(hub.url, door=tmp_path, credit=4) as receiver:
+        for seq in range(FIRST, FIRST + 5):
+            hub.lend(seq, 1, gen=seq)
+            frame = receiver.receive()
+            assert frame.seq == seq
+        assert by_look
+        hub.lend(frame.seq, 2, gen=7)
+        hub.lend(FIRST + 5, 3, gen=FIRST + 5)
+        assert receiver.receive().seq == FIRST + 5
+        assert receiver.stats.unknown == 1
+        until(lambda: 7 in released(hub))
+
+
 def test_a_place_that_is_wrong_is_answered_and_released(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:
     """By the lane, where all else of the header is as before."""
     with framewire.Receiver(hub.url, door=tmp_path) as receiver:
@@ -228,6 +277,36 @@ def test_a_frame_that_was_read_meanwhile_comes_first(hub: LocalHub, tmp_path: Pa
         lending.join()
     assert seqs == [*range(FIRST, FIRST + 52), later, *range(FIRST + 52, FIRST + TURNS)]
     assert {FIRST + 50, FIRST + 60} <= set(by_lane)
+
+
+SHAPES = [(4, 6, 3), (6, 4, 3), (2, 12, 3), (12, 2, 3)]  # all of as many bytes
+
+
+@pytest.mark.parametrize("kinds", [[("cam0", shape) for shape in SHAPES], [(f"cam{at}", SHAPES[0]) for at in range(4)]])
+def test_what_is_learnt_of_a_frame_is_not_another_s(
+    hub: LocalHub, tmp_path: Path, by_lane: list[int], kinds: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    """Where several were read before the first of them is handed over, while a handler took its time."""
+
+    def lend(seq: int) -> None:
+        stream, shape = kinds[seq % 4]
+        hub.lend(seq, 1 + seq % 8, gen=seq, pixels=picture(seq, shape), stream=stream)
+
+    with framewire.Receiver(hub.url, door=tmp_path, credit=4) as receiver:
+        lend(FIRST)
+        for frame in receiver:
+            assert (frame.stream, frame.array.shape) == (frame.stream, frame.shape) == kinds[frame.seq % 4]
+            assert np.array_equal(frame.array, picture(frame.seq, frame.shape))
+            turn = frame.seq - FIRST
+            if turn < 81 and turn % 3 == 0:
+                for seq in range(frame.seq + 1, frame.seq + 4):
+                    lend(seq)
+                if turn % 2 == 0:
+                    until(lambda: len(receiver._transports[0]._waiting) == 3)  # type: ignore[attr-defined]
+            elif turn == 81:
+                hub.end()
+            del frame
+    assert max(by_lane) > FIRST + 70
 
 
 def test_the_keeper_that_waits_is_told_of_each_turn(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:

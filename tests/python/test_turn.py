@@ -25,6 +25,7 @@ from framewire.frame import Frame
 from framewire.header import ITEM_MAX, Header
 from framewire.keeper import Keeper
 from framewire.lane import learn
+from framewire.leased import SLOTS_MAX
 from framewire.message import check_message
 from framewire.rehearsal import Stage, _memory
 from framewire.shm import Region, Releases
@@ -139,6 +140,10 @@ def test_what_was_learnt_does_not_hold_memory_that_the_sender_has_replaced() -> 
     assert table.turn.take() is None
     with pytest.raises(BlockingIOError):
         far.recv(100, socket.MSG_DONTWAIT)
+    far.send(two_parts(b"cam0", len(header)) + header)
+    table.heard.clear()
+    assert table.turn.look() is None
+    assert not table.heard
     os.close(door)
     near.close()
     far.close()
@@ -188,6 +193,24 @@ def test_more_to_say_or_less_is_left_to_who_says_it(table: Table, words: list[An
         table.stage._far.recv(100, socket.MSG_DONTWAIT)
     table._outbox.words.clear()
     table.inside.full = False
+
+
+def test_who_looks_while_there_is_something_to_say_or_too_much_is_held_leaves_it_there(table: Table) -> None:
+    header = packed(NUMBERS)
+    table.stage.clear()
+    table.stage._far.send(two_parts(b"cam0", len(header)) + header)
+    table.heard.clear()
+    table._outbox.words.append(ANSWER)
+    assert table.turn.look() is None
+    table._outbox.words.clear()
+    table.inside.releases.held += SLOTS_MAX
+    assert table.turn.look() is None
+    table.inside.releases.held -= SLOTS_MAX
+    assert not table.heard
+    frame = table.turn.look()
+    assert frame is not None
+    assert table.turn.look() is None, "there is no more"
+    table._started.clear()
 
 
 def wide(number: int, width: int) -> bytes:
@@ -251,8 +274,10 @@ def test_coded_pixels_have_any_length(table: Table, length: int) -> None:
     assert check(table, two_parts(b"cam0", len(header)) + header) is (0 < length <= SIZE)
 
 
-def nested(depth: int) -> Any:
-    return {"in": nested(depth - 1)} if depth else 1
+def nested(depth: int, lists: bool = False) -> Any:
+    if not depth:
+        return 1
+    return [nested(depth - 1, lists)] if lists else {"in": nested(depth - 1)}
 
 
 @pytest.mark.parametrize(
@@ -268,6 +293,8 @@ def nested(depth: int) -> Any:
         ("a", [], False),
         ("a", nested(15), True),
         ("a", nested(16), False),
+        ("a", {"in": nested(14, lists=True)}, True),
+        ("a", {"in": nested(15, lists=True)}, False),
         ("a", b"\x81\x01\x02", False),  # a key that is a number
         ("a", b"\x81\xa1a\xc1", False),
         ("a", b"\x81\xa1a\xd4\x01\x00", False),  # an extension type
