@@ -258,8 +258,8 @@ cdef class Turn:
         return self._take(None, None)
 
     def look(self):
-        """As `take`, of what is there by now; nothing is said before."""
-        if self._era != self._inside.era or self._words or self._releases.held >= SLOTS_MAX:
+        """As `take`, of what is there by now, if nothing is to be said."""
+        if self._era != self._inside.era or self._words or self._waiting or self._releases.held >= SLOTS_MAX:
             return None
         return self._handed(self._receive(MSG_DONTWAIT))
 
@@ -345,9 +345,9 @@ cdef class Turn:
         return True
 
     cdef object _receive(self, int wait):
-        """The next packet: a Frame that is handed over, or what Visit.read() takes of any other. wait: 0, or MSG_DONTWAIT.
+        """The next packet: a Frame that is handed over, or what Visit.read() takes of any other.
 
-        None: none came for a while, or the long way will see why.
+        wait: 0, or MSG_DONTWAIT. None: none came for a while, or the long way will see why.
         """
         cdef size_t notes[NOTES]
         cdef iovec room

@@ -1,7 +1,8 @@
 """The usual turn of a worker at the door, compiled (`_lane.pyx`), where the package was built with a C compiler.
 
-The last frame's answer and release are said, the next frame is waited for, and its start is said. Whatever is not as
-usual is left to those who know how each of it is done, and without the compiled part so is everything.
+The last frame's answer and release are said, the next frame is waited for, and its start is said; or a frame that was
+waited for elsewhere is taken. Whatever is not as usual is left to those who know how each of it is done, and without
+the compiled part so is everything.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ class LeasedWorker(Session):
     # Taking frames
 
     def take(self, wait: bool = False) -> Frame | BadMessage | None:
-        turn, always = self.turn, self._keeper.always
-        if turn is not None and not self._waiting and not self._news and not always:
+        turn = None if self._keeper.always else self.turn
+        if turn is not None and not self._waiting and not self._news:
             frame = turn.look() if not wait else turn.take() if self.soon else None
             if frame is not None:
                 self._note_wait()
@@ -76,7 +76,7 @@ class LeasedWorker(Session):
                 if turn is not None and isinstance(event, Frame):
                     learn(turn, self._latest, event)
                 return event
-            if always:  # its thread reads
+            if self._keeper.always:  # its thread reads
                 if self._hungry:
                     return None
                 self._go_hungry()

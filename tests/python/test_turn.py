@@ -203,6 +203,9 @@ def test_who_looks_while_there_is_something_to_say_or_too_much_is_held_leaves_it
     table._outbox.words.append(ANSWER)
     assert table.turn.look() is None
     table._outbox.words.clear()
+    table.inside.releases.refuse((7, 0, 0))
+    assert table.turn.look() is None
+    table.inside.releases.take()
     table.inside.releases.held += SLOTS_MAX
     assert table.turn.look() is None
     table.inside.releases.held -= SLOTS_MAX
