@@ -21,6 +21,7 @@ from framewire import door, lease, template
 from framewire._lane import Turn
 from framewire.frame import Frame
 from framewire.lane import Loop
+from framewire.stats import Stats
 from helpers.local_hub import SIZE, LocalHub
 from helpers.sender import EPOCH, picture, until
 
@@ -175,22 +176,30 @@ ODD: dict[int, dict[str, Any]] = {
 }
 
 
-def test_the_words_are_the_same_with_it_and_without(
-    tmp_path: Path, by_lane: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = []
-    for with_it in (True, False):
-        if not with_it:
-            monkeypatch.setattr(lease, "Turn", None)
-        folder = tmp_path / str(with_it)
+Told = tuple[dict[int, list[str]], list[int], Stats]
+
+
+def work_with_and_without(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Words, releases and counts, which are the same with the compiled turn as without."""
+
+    def told(folder: Path) -> Told:
         folder.mkdir()
         with LocalHub(folder) as hub:
             receiver = framewire.Receiver(hub.url, door=folder, credit=5)
             said = work(receiver, hub, ODD)
-            told.append((said, released(hub), receiver.stats))
             assert not receiver._transports[0]._progressed  # type: ignore[attr-defined]
-    assert told[0] == told[1]
-    said, gens, stats = told[0]
+            return said, released(hub), receiver.stats
+
+    compiled = told(folder / "compiled")
+    monkeypatch.setattr(lease, "Turn", None)
+    assert compiled == told(folder / "pure")
+    return compiled
+
+
+def test_the_words_are_the_same_with_it_and_without(
+    tmp_path: Path, by_lane: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, gens, stats = work_with_and_without(tmp_path, monkeypatch)
     assert (stats.frames, stats.results) == (TURNS - 3, TURNS), "three were never handed over"
     assert gens == list(range(FIRST, FIRST + TURNS))
     assert len(by_lane) > TURNS // 2
@@ -207,16 +216,7 @@ def test_the_words_are_the_same_with_it_and_without(
 def test_the_words_are_the_same_where_each_frame_is_waited_for(
     tmp_path: Path, by_look: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = []
-    for with_it in (True, False):
-        if not with_it:
-            monkeypatch.setattr(lease, "Turn", None)
-        folder = tmp_path / str(with_it)
-        folder.mkdir()
-        with LocalHub(folder) as hub:
-            receiver = framewire.Receiver(hub.url, door=folder, credit=5)
-            told.append((work(receiver, hub, ODD), released(hub), receiver.stats))
-    assert told[0] == told[1]
+    work_with_and_without(tmp_path, monkeypatch)
     assert len(by_look) > TURNS // 2
     assert {FIRST + turn for turn in range(79, 85)} & set(by_look), "also of who holds several"
     assert not set(ODD) & set(by_look)
