@@ -72,13 +72,14 @@ _VALUES = ("seq", "time", "monotonic", "slot", "gen", "offset", "length", "item"
 
 def learn(turn: Turn, parts: list[Any], frame: Frame) -> None:
     """A frame came the long way, the last one in these parts: what differs from it in _VALUES only may come in turn."""
-    if len(parts) != 2:
+    header = frame.header
+    usual = header.place is not None and not header.place.copy and not header.guarded and header.attempt == 1
+    if not usual or len(parts) != 2:
         return
     stream, data = parts
     if not turn.wants(stream, data):
         return
-    header, spans = frame.header, find_spans(data)
-    usual = header.place is not None and not header.place.copy and not header.guarded and header.attempt == 1
+    spans = find_spans(data)
     # Where several were read before the first of them is handed over, these are another's parts.
-    if usual and spans is not None and Header.unpack(data) == header:
+    if spans is not None and Header.unpack(data) == header:
         turn.learn(stream, data, [spans.get(name) for name in _VALUES], frame)
