@@ -36,14 +36,16 @@ typedef struct plain {
 
     fw_time progress; /* when libzmq last let go of something */
     size_t held_then;
-    bool left;                     /* a peer took nothing for too long, and was left */
-    bool ending;                   /* all frames are out of libzmq; `end` is being said */
-    fw_time untold_since;          /* of push: libzmq takes frames for a peer that its monitor has not told of */
-    unsigned ends_due;             /* of push: `end`s not handed over yet */
-    bool again;                    /* of push with keys: they are all to be said once more */
-    size_t unread;                 /* bytes that receivers on this host have still to read */
-    fw_time read_at;               /* when that changed last */
-    fw_time ends_since, repeat_at; /* of pub */
+    bool left;            /* a peer took nothing for too long, and was left */
+    bool ending;          /* all frames are out of libzmq; `end` is being said */
+    fw_time untold_since; /* of push: libzmq takes frames for a peer that its monitor has not told of */
+    unsigned ends_due;    /* of push: `end`s not handed over yet */
+    unsigned rounds_due;  /* of push: how often each peer is to be told once more */
+    unsigned gone;        /* of push: connections that had ended when we last looked */
+    size_t unread;        /* bytes that receivers on this host have still to read */
+    fw_time read_at;      /* when that changed last */
+    fw_time ends_since;   /* when the first `end` was said */
+    fw_time repeat_at;    /* of pub */
 } plain;
 
 static int events(plain *self) {
@@ -119,11 +121,21 @@ static unsigned plain_takers(const fw_output *output) {
 }
 
 /* With keys libzmq lets go of a message once it is encrypted, which is before it is written; and it encrypts the next one
- * once the one before is written: so a second `end` says that the first has left. */
+ * once the one before is written: so a second `end` says that the first has left.
+ * A peer that leaves changes libzmq's turns, so that another may get two `end`s, and a third none. Libzmq forgets it in two
+ * steps, of its thread and of ours (pipe.cpp), and has done one more when it has let go of a round: the third one counts. */
 static void owe_ends(plain *self, unsigned count) {
     self->ends_due = count;
-    self->again = self->output.sender->security != NULL;
+    self->rounds_due = (self->output.sender->security != NULL) + (self->socket->gone > 0 ? 2 : 0);
+    self->gone = self->socket->gone;
     self->progress = 0;
+}
+
+/* Has a peer come since the `end`s were said, or left while they were? Who comes and goes for ever is not waited for. */
+static bool owes_anew(const plain *self, fw_time now) {
+    if (plain_takers(&self->output) > self->told)
+        return true;
+    return self->socket->gone > self->gone && now < fw_after(self->ends_since, self->output.sender->options.drain);
 }
 
 static void plain_tend(fw_output *output, fw_time now) {
@@ -131,10 +143,9 @@ static void plain_tend(fw_output *output, fw_time now) {
     fw_peers_tend(self->socket, output->sender->security != NULL, now, &self->reconnect_at);
     while (!(self->push && output->sender->looking) && (events(self) & ZMQ_POLLIN) != 0)
         read_subscription(self);
-    unsigned takers = plain_takers(output);
-    if (self->ending && self->push && takers > self->told)
-        owe_ends(self, takers);
-    self->told = takers;
+    if (self->ending && self->push && owes_anew(self, now))
+        owe_ends(self, plain_takers(output));
+    self->told = plain_takers(output);
 }
 
 static bool plain_wants_tending(fw_output *output) {
@@ -198,16 +209,18 @@ static bool is_untold(plain *self, fw_time now) {
 }
 
 /* Each peer gets one, in libzmq's turn. Who was full is left out of it until libzmq has looked who has room again, which it
- * rarely does when it sends: that peer would miss its `end`, and another get two. */
-static void say_ends(plain *self) {
+ * rarely does when it sends: that peer would miss its `end`, and another get two. false: there was none to say. */
+static bool say_ends(plain *self) {
     fw_output *output = &self->output;
     bool takes = plain_takes(output); /* which looks */
     if (self->ends_due > plain_takers(output) && !takes)
         self->ends_due = plain_takers(output);
     fw_packed packed;
-    if (self->ends_due > 0 && fw_sender_pack_end(output->sender, END_PAD, &packed))
-        while (self->ends_due > 0 && send_end(self, &packed))
-            self->ends_due--;
+    if (self->ends_due == 0 || !fw_sender_pack_end(output->sender, END_PAD, &packed))
+        return false;
+    while (self->ends_due > 0 && send_end(self, &packed))
+        self->ends_due--;
+    return true;
 }
 
 /* From the last frame to the end of a push output: libzmq lets go of all frames, each peer is told the end, libzmq lets go
@@ -222,17 +235,18 @@ static bool push_finish(plain *self, fw_time now) {
         if (self->left) /* what its peer never took is in flight, not sent */
             output->sent -= held < output->sent ? held : output->sent;
         self->ending = true;
+        self->ends_since = now;
         owe_ends(self, untold ? 1 : plain_takers(output));
     }
-    say_ends(self);
-    bool out = !self->left && !moves(self, now);
-    if (out && !self->left && self->again) {
-        owe_ends(self, plain_takers(output));
-        self->again = false;
-        say_ends(self);
-        out = !moves(self, now);
+    bool said = say_ends(self);
+    bool held = !self->left && moves(self, now);
+    if (!said && !held && !self->left && self->rounds_due > 0) {
+        self->rounds_due--;
+        self->ends_due = plain_takers(output);
+        said = say_ends(self);
     }
-    return self->left || (out && all_read(self, now));
+    /* Who left while they were said is seen at the next look. */
+    return self->left || (!said && !held && all_read(self, now));
 }
 
 static bool pub_finish(plain *self, fw_time now) {

@@ -51,6 +51,7 @@ typedef struct fw_socket {
     char bound[FW_ENDPOINT_MAX];        /* the same with its pattern's prefix: "push+tcp://127.0.0.1:40123" */
     fw_time said_at;                    /* when people were told of a peer that was turned away */
     unsigned peers;                     /* that have shaken hands and are still there; kept by fw_socket_event() */
+    unsigned gone;                      /* connections that ended, ever, with or without a handshake; likewise */
     struct fw_connections *connections; /* of each fd; net/monitor.c */
     int lock_fd;                        /* ipc bind: the lock file beside the path; -1 else */
 } fw_socket;
