@@ -58,7 +58,7 @@ static void leave(leaver *self, void *zmq) {
     struct pollfd news = { .events = POLLIN };
     size_t size = sizeof news.fd;
     zmq_getsockopt(zmq, ZMQ_FD, &news.fd, &size);
-    poll(&news, 1, 1000);
+    poll(&news, 1, 200);
     take_note(zmq);
     story.left = true;
 }
