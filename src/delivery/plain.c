@@ -24,28 +24,29 @@
 /* Nobody says when a Unix socket has been read: look so often. */
 #define UNREAD_TICK (2 * FW_MS)
 #define UNTOLD_WAIT FW_SECOND
+/* Who is left keeps the `end` from nobody else: libzmq has so long to write it. */
+#define TOLD_WAIT (500 * FW_MS)
 
 typedef struct plain {
     fw_output output;
     fw_socket *socket;
     bool push;
     unsigned subscriptions; /* that take our stream (pub) */
-    unsigned told;          /* takers when we last looked */
     fw_time reconnect_at;
     fw_pins pins; /* messages that libzmq has not let go of */
 
-    fw_time progress; /* when libzmq last let go of something */
-    size_t held_then;
+    /* The way to the end. */
+    fw_time progress;     /* when libzmq last let go of something, or a receiver read what the kernel held for it */
+    size_t held;          /* messages that libzmq and `ends_due` had when we last looked */
+    size_t unread;        /* bytes that receivers on this host had still to read */
     bool left;            /* a peer took nothing for too long, and was left */
     bool ending;          /* all frames are out of libzmq; `end` is being said */
+    fw_time ends_since;   /* when the first one was */
+    fw_time repeat_at;    /* of pub */
     fw_time untold_since; /* of push: libzmq takes frames for a peer that its monitor has not told of */
     unsigned ends_due;    /* of push: `end`s not handed over yet */
     unsigned rounds_due;  /* of push: how often each peer is to be told once more */
-    unsigned gone;        /* of push: connections that had ended when we last looked */
-    size_t unread;        /* bytes that receivers on this host have still to read */
-    fw_time read_at;      /* when that changed last */
-    fw_time ends_since;   /* when the first `end` was said */
-    fw_time repeat_at;    /* of pub */
+    unsigned departures;  /* of push: of the socket, when `end`s were owed last */
 } plain;
 
 static int events(plain *self) {
@@ -120,32 +121,33 @@ static unsigned plain_takers(const fw_output *output) {
     return self->push ? self->socket->peers : self->subscriptions;
 }
 
-/* With keys libzmq lets go of a message once it is encrypted, which is before it is written; and it encrypts the next one
- * once the one before is written: so a second `end` says that the first has left.
- * A peer that leaves changes libzmq's turns, so that another may get two `end`s, and a third none. Libzmq forgets it in two
- * steps, of its thread and of ours (pipe.cpp), and has done one more when it has let go of a round: the third one counts. */
-static void owe_ends(plain *self, unsigned count) {
-    self->ends_due = count;
-    self->rounds_due = (self->output.sender->security != NULL) + (self->socket->gone > 0 ? 2 : 0);
-    self->gone = self->socket->gone;
-    self->progress = 0;
+static unsigned rounds_of_keys(const plain *self) {
+    return self->output.sender->security != NULL;
 }
 
-/* Has a peer come since the `end`s were said, or left while they were? Who comes and goes for ever is not waited for. */
-static bool owes_anew(const plain *self, fw_time now) {
-    if (plain_takers(&self->output) > self->told)
-        return true;
-    return self->socket->gone > self->gone && now < fw_after(self->ends_since, self->output.sender->options.drain);
+/* With keys libzmq lets go of a message once it is encrypted, which is before it is written; and it encrypts the next one
+ * once the one before is written: so a second `end` says that the first has left.
+ * A peer that leaves changes libzmq's turns, so that another may get two `end`s, and a third none. That happens once, a while
+ * after the monitor has told of it: of three rounds two are before it, and pass by everybody, or one is after it. */
+static void owe_ends(plain *self, unsigned count) {
+    self->ends_due = count;
+    self->rounds_due = rounds_of_keys(self) + (self->socket->departures > 0 ? 2 : 0);
+    self->departures = self->socket->departures;
+}
+
+/* Have peers come since `end`s were owed, or left? Those that leave for ever are not waited for. */
+static bool owes_anew(const plain *self, unsigned came, fw_time now) {
+    fw_time until = fw_after(self->ends_since, self->output.sender->options.drain);
+    return came > 0 || (self->socket->departures != self->departures && now < until);
 }
 
 static void plain_tend(fw_output *output, fw_time now) {
     plain *self = (plain *)output;
-    fw_peers_tend(self->socket, output->sender->security != NULL, now, &self->reconnect_at);
+    unsigned came = fw_peers_tend(self->socket, output->sender->security != NULL, now, &self->reconnect_at);
     while (!(self->push && output->sender->looking) && (events(self) & ZMQ_POLLIN) != 0)
         read_subscription(self);
-    if (self->ending && self->push && owes_anew(self, now))
+    if (self->ending && self->push && owes_anew(self, came, now))
         owe_ends(self, plain_takers(output));
-    self->told = plain_takers(output);
 }
 
 static bool plain_wants_tending(fw_output *output) {
@@ -165,36 +167,49 @@ static bool send_end(plain *self, const fw_packed *packed) {
     return taken;
 }
 
-/* Does a push output still move? A peer that takes nothing for the drain time is named and left. */
-static bool moves(plain *self, fw_time now) {
-    const fw_sender *sender = self->output.sender;
+static void look(plain *self, fw_time now) {
     size_t held = atomic_load(&self->pins.messages) + self->ends_due;
-    if (self->progress == 0 || held != self->held_then)
+    size_t unread = fw_socket_unread(self->socket);
+    if (self->progress == 0 || held < self->held || unread < self->unread)
         self->progress = now;
-    if (held == 0)
-        return false;
-    self->held_then = held;
-    if (now < fw_after(self->progress, sender->options.drain) && now < sender->stop_by)
+    self->held = held;
+    self->unread = unread;
+}
+
+static bool may_wait(const plain *self, fw_time now) {
+    const fw_sender *sender = self->output.sender;
+    if (self->ending && now < fw_after(self->ends_since, TOLD_WAIT))
         return true;
-    fw_warn("%s: a receiver takes nothing for %.3g s and is left; %zu messages stay untaken", self->output.url,
-            (double)sender->options.drain / (double)FW_SECOND, held);
+    return !self->left && now < fw_after(self->progress, sender->options.drain) && now < sender->stop_by;
+}
+
+/* A peer that takes nothing for the drain time is named, once, and left. */
+static void leave(plain *self, size_t rest, const char *what) {
+    if (!self->left)
+        fw_warn("%s: a receiver takes nothing for %.3g s and is left; %zu %s", self->output.url,
+                (double)self->output.sender->options.drain / (double)FW_SECOND, rest, what);
     self->left = true;
+}
+
+/* Is there something that libzmq may still get rid of? */
+static bool moves(plain *self, fw_time now) {
+    look(self, now);
+    if (self->held == 0)
+        return false;
+    if (may_wait(self, now))
+        return true;
+    leave(self, self->held, "messages stay untaken");
     return false;
 }
 
 /* What the kernel holds for a receiver on this host is lost if the socket is closed before it was read. */
 static bool all_read(plain *self, fw_time now) {
-    const fw_sender *sender = self->output.sender;
-    size_t unread = fw_socket_unread(self->socket);
-    if (self->read_at == 0 || unread != self->unread)
-        self->read_at = now;
-    self->unread = unread;
-    if (unread == 0)
+    look(self, now);
+    if (self->unread == 0)
         return true;
-    if (now < fw_after(self->read_at, sender->options.drain) && now < sender->stop_by)
+    if (may_wait(self, now))
         return false;
-    fw_warn("%s: a receiver takes nothing for %.3g s and is left; %zu bytes stay unread", self->output.url,
-            (double)sender->options.drain / (double)FW_SECOND, unread);
+    leave(self, self->unread, "bytes stay unread");
     return true;
 }
 
@@ -209,44 +224,49 @@ static bool is_untold(plain *self, fw_time now) {
 }
 
 /* Each peer gets one, in libzmq's turn. Who was full is left out of it until libzmq has looked who has room again, which it
- * rarely does when it sends: that peer would miss its `end`, and another get two. false: there was none to say. */
+ * rarely does when it sends: that peer would miss its `end`, and another get two. Only the last of each one's says that all
+ * before it is written. false: there was none to say. */
 static bool say_ends(plain *self) {
     fw_output *output = &self->output;
     bool takes = plain_takes(output); /* which looks */
     if (self->ends_due > plain_takers(output) && !takes)
         self->ends_due = plain_takers(output);
     fw_packed packed;
-    if (self->ends_due == 0 || !fw_sender_pack_end(output->sender, END_PAD, &packed))
+    size_t pad = self->rounds_due > rounds_of_keys(self) ? 0 : END_PAD;
+    if (self->ends_due == 0 || !fw_sender_pack_end(output->sender, pad, &packed))
         return false;
-    while (self->ends_due > 0 && send_end(self, &packed))
+    while (self->ends_due > 0 && plain_takes(output) && send_end(self, &packed))
         self->ends_due--;
     return true;
 }
 
 /* From the last frame to the end of a push output: libzmq lets go of all frames, each peer is told the end, libzmq lets go
- * of that as well, and who is on this host has read it. */
+ * of that as well, in as many rounds as it takes, and who is on this host has read it. */
 static bool push_finish(plain *self, fw_time now) {
     fw_output *output = &self->output;
     if (!self->ending) {
         bool untold = is_untold(self, now);
         if (moves(self, now) || (untold && now < self->untold_since + UNTOLD_WAIT && now < output->sender->stop_by))
             return false;
-        size_t held = atomic_load(&self->pins.messages);
         if (self->left) /* what its peer never took is in flight, not sent */
-            output->sent -= held < output->sent ? held : output->sent;
+            output->sent -= self->held < output->sent ? self->held : output->sent;
         self->ending = true;
         self->ends_since = now;
+        self->progress = 0;
         owe_ends(self, untold ? 1 : plain_takers(output));
     }
     bool said = say_ends(self);
-    bool held = !self->left && moves(self, now);
-    if (!said && !held && !self->left && self->rounds_due > 0) {
-        self->rounds_due--;
-        self->ends_due = plain_takers(output);
+    if (moves(self, now))
+        return false;
+    if (self->held == 0 && !said) {
+        if (self->rounds_due > 0) {
+            self->rounds_due--;
+            self->ends_due = plain_takers(output);
+        }
+        plain_tend(output, now); /* libzmq tells of who came and left before it lets go of what they were told */
         said = say_ends(self);
     }
-    /* Who left while they were said is seen at the next look. */
-    return self->left || (!said && !held && all_read(self, now));
+    return !(said && self->held == 0) && all_read(self, now);
 }
 
 static bool pub_finish(plain *self, fw_time now) {
@@ -277,9 +297,9 @@ static void plain_count(const fw_output *output, fw_counts *counts) {
 
 static nfds_t plain_poll(fw_output *output, struct pollfd *fds, fw_time *until_p) {
     plain *self = (plain *)output;
-    fw_time look = fw_after(fw_now(), UNREAD_TICK);
-    if (self->unread > 0 && look < *until_p)
-        *until_p = look;
+    fw_time again = fw_after(fw_now(), UNREAD_TICK);
+    if (self->unread > 0 && again < *until_p)
+        *until_p = again;
     nfds_t count = 0;
     if (!self->push || !fw_sender_is_direct(output->sender))
         fw_poll_add(fds, &count, self->socket->zmq);

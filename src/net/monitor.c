@@ -180,7 +180,7 @@ static void disconnect_link(fw_socket *self, fw_link *link, fw_event *event) {
         link->shaken = false;
     event->kind = link->shaken ? FW_EVENT_DISCONNECTED : FW_EVENT_WRONG_PEER;
     event->denied = !link->shaken && all->denied;
-    self->gone++;
+    self->departures++;
     if (!link->shaken)
         all->denied = false;
     all->failed = false;

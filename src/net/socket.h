@@ -51,7 +51,7 @@ typedef struct fw_socket {
     char bound[FW_ENDPOINT_MAX];        /* the same with its pattern's prefix: "push+tcp://127.0.0.1:40123" */
     fw_time said_at;                    /* when people were told of a peer that was turned away */
     unsigned peers;                     /* that have shaken hands and are still there; kept by fw_socket_event() */
-    unsigned gone;                      /* connections that ended, ever, with or without a handshake; likewise */
+    unsigned departures;                /* connections that ended, ever, with or without a handshake; likewise */
     struct fw_connections *connections; /* of each fd; net/monitor.c */
     int lock_fd;                        /* ipc bind: the lock file beside the path; -1 else */
 } fw_socket;
@@ -75,7 +75,7 @@ typedef struct fw_socket_options {
  * FW_IO; *self_p is then NULL. */
 fw_status fw_socket_open(void *context, const fw_url *url, const fw_socket_options *options, fw_socket **self_p);
 
-/* The next monitor event, without waiting: FW_EVENT_NONE when there is none. Keeps self->peers. */
+/* The next monitor event, without waiting: FW_EVENT_NONE when there is none. Keeps self->peers and self->departures. */
 fw_event_kind fw_socket_event(fw_socket *self, fw_event *event);
 
 /* Bytes that the peers of an ipc socket have not read yet, and would lose if it were closed now: a libzmq that reads

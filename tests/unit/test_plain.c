@@ -77,7 +77,8 @@ int zmq_send(void *zmq, const void *bytes, size_t size, int flags) {
 
 static void *connect_to(void *context, const char *url) {
     void *zmq = zmq_socket(context, ZMQ_PULL);
-    int timeout = 10000, linger = 0;
+    int timeout = 10000, linger = 0, ahead = 1;
+    zmq_setsockopt(zmq, ZMQ_RCVHWM, &ahead, sizeof ahead);
     zmq_setsockopt(zmq, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
     zmq_setsockopt(zmq, ZMQ_LINGER, &linger, sizeof linger);
     assert_int_equal(zmq_connect(zmq, strchr(url, '+') + 1), 0);
@@ -110,20 +111,30 @@ static void wait_for_peers(fw_sender *sender, unsigned peers) {
 
 /* The next message's kind. */
 static fw_kind receive(void *zmq) {
-    zmq_msg_t messages[2];
-    fw_part parts[2];
-    for (int i = 0; i < 2; i++) {
-        zmq_msg_init(&messages[i]);
-        if (zmq_msg_recv(&messages[i], zmq, 0) < 0)
+    zmq_msg_t messages[3];
+    fw_part parts[3];
+    size_t count = 0;
+    for (int more = 1; more && count < 3; count++) {
+        zmq_msg_init(&messages[count]);
+        if (zmq_msg_recv(&messages[count], zmq, 0) < 0)
             fail_msg("nothing came: %s", zmq_strerror(zmq_errno()));
-        parts[i] = (fw_part){ zmq_msg_data(&messages[i]), zmq_msg_size(&messages[i]) };
+        parts[count] = (fw_part){ zmq_msg_data(&messages[count]), zmq_msg_size(&messages[count]) };
+        more = zmq_msg_more(&messages[count]);
     }
     fw_header header;
     fw_reason reason;
-    assert_ok(fw_message_check(parts, 2, &header, &reason));
-    for (int i = 0; i < 2; i++)
+    assert_ok(fw_message_check(parts, count, &header, &reason));
+    for (size_t i = 0; i < count; i++)
         zmq_msg_close(&messages[i]);
     return header.kind;
+}
+
+static void send_frames(fw_sender *sender, unsigned count, fw_format format) {
+    for (unsigned i = 0; i < count; i++) {
+        fw_frame *frame = NULL;
+        assert_ok(fw_sender_loan(sender, &format, &frame));
+        assert_ok(fw_sender_send(sender, &frame));
+    }
 }
 
 /* Three receivers, told in the order in which they came. When the second leaves, libzmq puts the third in its place, which
@@ -153,9 +164,33 @@ static void a_receiver_that_leaves_on_its_end_takes_nobody_elses(void **state) {
     close(story.leaver.url_fd);
 }
 
+static void who_is_left_keeps_the_end_from_nobody_else(void **state) {
+    (void)state;
+    enum { IDLE = 50 };
+    void *context = zmq_ctx_new(), *idle[IDLE];
+    fw_sender *sender = NULL;
+    assert_ok(fw_sender_open(
+        FW_SENDER_OPTIONS(.url = "push+tcp://127.0.0.1:*", .drain = 200 * FW_MS, .memory = 256 << 20), &sender));
+    void *hung = connect_to(context, fw_sender_url(sender, 0));
+    wait_for_peers(sender, 1);
+    send_frames(sender, 3, (fw_format){ .width = 4096, .height = 4096, .pixels = FW_RGB8 });
+    for (unsigned i = 0; i < IDLE; i++)
+        idle[i] = connect_to(context, fw_sender_url(sender, 0));
+    wait_for_peers(sender, 1 + IDLE);
+    assert_int_equal(fw_sender_finish(sender), FW_TIMEOUT);
+    fw_sender_close(&sender);
+    for (unsigned i = 0; i < IDLE; i++) {
+        assert_int_equal(receive(idle[i]), FW_KIND_END);
+        zmq_close(idle[i]);
+    }
+    zmq_close(hung);
+    zmq_ctx_term(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_receiver_that_leaves_on_its_end_takes_nobody_elses),
+        cmocka_unit_test(a_receiver_that_leaves_on_its_end_takes_nobody_elses), /* forks: before there are threads */
+        cmocka_unit_test(who_is_left_keeps_the_end_from_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
