@@ -17,7 +17,9 @@ from libc.errno cimport EINTR, errno
 from libc.stdint cimport INT64_MAX, UINT32_MAX, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from os import sched_yield
 from threading import get_ident
+from time import monotonic
 
 from ._known cimport (
     GEN, ITEM, LENGTH, META, MONOTONIC, NUMBERS, OFFSET, SEQ, SLOT, TIME, Found, Known, fits)
@@ -255,13 +257,32 @@ cdef class Turn:
 
         None: something was not as usual. What was said is said, what came was heard, and the rest is as it was.
         """
-        return self._take(None, None)
+        return self._noted(self._take(None, None))
 
-    def look(self):
-        """As `take`, of what is there by now, if nothing is to be said."""
-        if self._era != self._inside.era or self._words or self._waiting or self._releases.held >= SLOTS_MAX:
+    @property
+    def is_ready(self):
+        """Usual frames of this connection are known, and nothing is to be said."""
+        return self._is_ready()
+
+    cdef bint _is_ready(self) except -1:
+        if self._era is None or self._era != self._inside.era or self._words or self._waiting:
+            return False
+        return self._releases.held < SLOTS_MAX
+
+    def look(self, double until=0.0):
+        """As `take`, without a sleep, if it `is_ready`: what is there by now, or comes until time.monotonic() says so."""
+        if not self._is_ready():
             return None
-        return self._handed(self._receive(MSG_DONTWAIT))
+        came = self._receive(MSG_DONTWAIT)
+        while came is None and monotonic() < until:
+            sched_yield()  # the sender may be about to run on this very CPU
+            came = self._receive(MSG_DONTWAIT)
+        return self._noted(self._handed(came))
+
+    cdef object _noted(self, frame):
+        if frame is not None:
+            self._worker.note_wait()
+        return frame
 
     cdef object _take(self, key, list parts):
         """As `take`; key, parts: an answer that is to be said after all others; None: there is none."""

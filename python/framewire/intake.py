@@ -99,6 +99,7 @@ class Intake:
         self._transports: list[Transport] = []
         self._waiter = Waiter()
         self._beat = Beat()
+        self._woke = 0.0  # when the last frame that was waited for was there; 0: `_beat` knows of it
         self._watch_at = 0.0
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -169,13 +170,16 @@ class Intake:
                     raise event.with_traceback(None)
                 finally:
                     del event
-            stats.frames += 1
-            stats.bytes += event.nbytes
-            return event
+            return self._count(event)
         for transport in transports:
             if not transport.over:
                 return None
         raise Closed("every stream has ended")
+
+    def _count(self, frame: Frame) -> Frame:
+        self.stats.frames += 1
+        self.stats.bytes += frame.nbytes
+        return frame
 
     def _skip(self, bad: BadMessage) -> None:
         """The caller goes on without this message. The first is said: a loop would else wait in silence."""

@@ -53,6 +53,9 @@ class Worker(Owner, Protocol):
     def _start(self, stream: str, key: Key, aside: bool) -> None:
         """Say `start`; not aside, where there was no room."""
 
+    def note_wait(self) -> None:
+        """A frame is handed over."""
+
     def hear_packet(self, came: Came) -> None:
         """A packet has come that is no usual frame."""
 

@@ -68,11 +68,10 @@ class LeasedWorker(Session):
         if turn is not None and not self._waiting and not self._news:
             frame = turn.look() if not wait else turn.take() if self.soon else None
             if frame is not None:
-                self._note_wait()
                 return frame
         while True:
             if (self._waiting or self._news) and (event := self._next()) is not None:
-                self._note_wait()
+                self.note_wait()
                 if turn is not None and isinstance(event, Frame):
                     learn(turn, self._latest, event)
                 return event
@@ -97,7 +96,7 @@ class LeasedWorker(Session):
                     self._idle = time.monotonic()
                 return None
 
-    def _note_wait(self) -> None:
+    def note_wait(self) -> None:
         """A frame is handed over."""
         self._hungry = False
         if self._idle:

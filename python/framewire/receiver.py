@@ -87,20 +87,24 @@ class Receiver(Intake):
                 misses, woke = 0, 0.0
                 frame = self._take(self._alone and (deadline is None or deadline > _soon()))
                 while frame is None:
-                    self._wait(self._wait_time(deadline, misses))
+                    frame = self._wait(self._wait_time(deadline, misses))
                     misses, woke = misses + 1, time.monotonic()
-                    frame = self._take()
+                    if frame is None:
+                        frame = self._take()
                 if misses > 0:
-                    self._beat.came(woke)
+                    self._woke = woke
                 return frame
             finally:
                 if self._leased:
                     self._keeper.leave()
                 self._thread = 0
 
-    def _wait(self, seconds: float) -> None:
-        """Until there may be something to take, or for so long, or less."""
+    def _wait(self, seconds: float) -> Frame | None:
+        """Until there may be something to take, or for so long, or less. A frame, if it is taken already."""
         now = time.monotonic()
+        if self._woke:
+            self._beat.came(self._woke)  # not before the caller had the frame
+            self._woke = 0.0
         pause = self._beat.rehearse_in(now)
         if not 0 < pause < seconds or not self._waiter.is_precise:
             self._waiter.wait(seconds)
@@ -109,7 +113,16 @@ class Receiver(Intake):
                 transport.rehearse()
             self._beat.rehearsed(time.monotonic() - now - pause)
             if _SEVERAL_CPUS:
-                self._waiter.wait_awake(min(now + seconds, self._beat.awake_until()))
+                return self._wait_awake(min(now + seconds, self._beat.awake_until()))
+        return None
+
+    def _wait_awake(self, until: float) -> Frame | None:
+        """Without a sleep. A usual frame is taken by the very look that sees it."""
+        if self._turn is None or not self._turn.is_ready:
+            self._waiter.wait_awake(until)
+            return None
+        frame = self._turn.look(until)
+        return None if frame is None else self._count(frame)
 
     def close(self) -> None:
         """Leave: a frame in hand is given back. From any thread; who receives meanwhile gets Closed.

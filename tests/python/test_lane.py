@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ import pytest
 
 import framewire
 from framewire import door, lease, template
+from framewire import receiver as receiver_module
 from framewire._lane import Turn
+from framewire.beat import Beat
 from framewire.frame import Frame
 from framewire.lane import Loop
 from framewire.stats import Stats
+from framewire.waiter import Waiter
 from helpers.local_hub import SIZE, LocalHub
 from helpers.sender import EPOCH, picture, until
 
@@ -70,8 +74,8 @@ def by_look(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
 
     class Seen(Turn):
-        def look(self) -> Frame | None:
-            frame = super().look()
+        def look(self, until: float = 0.0) -> Frame | None:
+            frame = super().look(until)
             if frame is not None:
                 seen.append(frame.seq)
             return frame
@@ -234,6 +238,48 @@ def test_a_frame_that_comes_twice_is_handed_over_once(hub: LocalHub, tmp_path: P
         assert receiver.receive().seq == FIRST + 5
         assert receiver.stats.unknown == 1
         until(lambda: 7 in released(hub))
+
+
+class Steady(Beat):
+    """Of a stream whose next frame is about to come, always."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[float] = []
+
+    def rehearse_in(self, now: float) -> float:
+        return 0.001
+
+    def awake_until(self) -> float:
+        return time.monotonic() + 60
+
+    def came(self, now: float) -> None:
+        self.told.append(now)
+
+
+def test_who_stays_awake_for_a_frame_takes_it_with_the_look_that_sees_it(
+    hub: LocalHub, tmp_path: Path, by_look: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver_module, "_SEVERAL_CPUS", True)
+    monkeypatch.setattr(Waiter, "wait_awake", None)  # nobody else looks
+    with framewire.Receiver(hub.url, door=tmp_path) as receiver:
+        for seq in range(FIRST, FIRST + 2):
+            hub.lend(seq, 1, gen=seq)
+            receiver.receive().reply()
+        beat = receiver._beat = Steady()
+        by_look.clear()
+        seqs = range(FIRST + 2, FIRST + 6)
+        for seq in seqs:
+            lending = threading.Timer(0.03, hub.lend, (seq, 1), {"gen": seq})
+            lending.start()
+            frame = receiver.receive()
+            assert frame.seq == seq
+            frame.reply()
+            lending.join()
+        assert [seq for seq in by_look if seq in seqs] == list(seqs)  # it rehearses, too
+        assert receiver.stats.frames == len(seqs) + 2
+        assert len(beat.told) == len(seqs), "the frame before is told of when the next is waited for"
+        assert beat.told == sorted(beat.told)
 
 
 def test_a_place_that_is_wrong_is_answered_and_released(hub: LocalHub, tmp_path: Path, by_lane: list[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ class Table:
         self._outbox = SimpleNamespace(words=deque())
         self._options = SimpleNamespace(stats=Stats())
         self.heard: list[Came] = []
+        self.waits = 0
         self.stage = Stage(Region(7, _memory(SIZE), SIZE, Releases()))
         self.inside = self._inside = self.stage.inside
         self.turn = Turn(self, done_rest("w", 1))  # type: ignore[arg-type]
@@ -71,6 +73,9 @@ class Table:
             data = packed(NUMBERS, **more)
             frame = Frame("cam0", Header.unpack(data), bytes(12), "shm", self)  # type: ignore[arg-type]
             learn(self.turn, [b"cam0", data], frame)
+
+    def note_wait(self) -> None:
+        self.waits += 1
 
     def hear_packet(self, packet: Came) -> None:
         self.heard.append(packet)
@@ -213,6 +218,32 @@ def test_who_looks_while_there_is_something_to_say_or_too_much_is_held_leaves_it
     frame = table.turn.look()
     assert frame is not None
     assert table.turn.look() is None, "there is no more"
+    table._started.clear()
+
+
+def test_who_looks_for_a_while_takes_what_comes_meanwhile_and_gives_up_in_time(table: Table) -> None:
+    header = packed(NUMBERS)
+    packet = two_parts(b"cam0", len(header)) + header
+    table.stage.clear()
+    table.heard.clear()
+    assert table.turn.is_ready
+    began, waits = time.monotonic(), table.waits
+    assert table.turn.look(began + 0.02) is None
+    assert time.monotonic() >= began + 0.02
+    assert table.waits == waits
+    for sent in packet, packet[:-1]:
+        late = threading.Timer(0.02, table.stage._far.send, (sent,))
+        late.start()
+        frame = table.turn.look(began + 60)
+        late.join()
+        assert (frame is None) == (sent != packet), "what is not as usual is heard, and no longer looked for"
+    assert [heard[0] for heard in table.heard] == [packet[:-1]]
+    assert table.waits == waits + 1
+    table._outbox.words.append(ANSWER)
+    assert not table.turn.is_ready
+    assert table.turn.look(began + 60) is None
+    table._outbox.words.clear()
+    assert time.monotonic() < began + 30
     table._started.clear()
 
 
