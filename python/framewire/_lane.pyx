@@ -261,8 +261,8 @@ cdef class Turn:
 
     @property
     def is_ready(self):
-        """Usual frames of this connection are known, and nothing is to be said."""
-        return self._is_ready()
+        """Usual frames of this connection are known, none waits that came before, and nothing is to be said."""
+        return self._is_ready() and not self._worker._waiting and not self._worker._news
 
     cdef bint _is_ready(self) except -1:
         if self._era is None or self._era != self._inside.era or self._words or self._waiting:
@@ -270,7 +270,7 @@ cdef class Turn:
         return self._releases.held < SLOTS_MAX
 
     def look(self, double until=0.0):
-        """As `take`, without a sleep, if it `is_ready`: what is there by now, or comes until time.monotonic() says so."""
+        """As `take`, without a sleep, of what is there by now, or comes until time.monotonic() is `until`."""
         if not self._is_ready():
             return None
         came = self._receive(MSG_DONTWAIT)

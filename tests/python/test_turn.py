@@ -239,6 +239,10 @@ def test_who_looks_for_a_while_takes_what_comes_meanwhile_and_gives_up_in_time(t
         assert (frame is None) == (sent != packet), "what is not as usual is heard, and no longer looked for"
     assert [heard[0] for heard in table.heard] == [packet[:-1]]
     assert table.waits == waits + 1
+    for earlier in "_waiting", "_news":
+        setattr(table, earlier, ["a frame"])
+        assert not table.turn.is_ready
+        setattr(table, earlier, None)
     table._outbox.words.append(ANSWER)
     assert not table.turn.is_ready
     assert table.turn.look(began + 60) is None
