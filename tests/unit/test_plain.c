@@ -37,20 +37,20 @@ static void take_note(void *zmq) {
     zmq_getsockopt(zmq, ZMQ_EVENTS, &events, &size);
 }
 
-/* It is gone, libzmq's thread has closed its connection, and the socket has taken note: that goes to and fro between the
- * two, and there is nothing more to hear where it was quick. */
+/* It is gone, libzmq's thread has closed its connection, and the socket has taken note of all that it hears about it: that
+ * goes to and fro between the two. */
 static void leave(leaver *self, void *zmq) {
     size_t before = open_fds();
     assert_int_equal(kill(self->process, SIGKILL), 0);
     assert_int_equal(waitpid(self->process, NULL, 0), self->process);
     while (open_fds() >= before)
         usleep(1000);
-    take_note(zmq);
     struct pollfd news = { .events = POLLIN };
     size_t size = sizeof news.fd;
     zmq_getsockopt(zmq, ZMQ_FD, &news.fd, &size);
-    poll(&news, 1, 200);
-    take_note(zmq);
+    do
+        take_note(zmq);
+    while (poll(&news, 1, 200) > 0);
     story.left = true;
 }
 
